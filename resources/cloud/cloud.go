@@ -1,0 +1,75 @@
+// Package cloud is the facts of a cloud that nobody plans: its regions, zones,
+// hosts, physical networks and tiers. They come from cloud.hcl.
+package cloud
+
+// A Cloud is where stacks are applied.
+type Cloud struct {
+	Name string
+	ID   string // of its database
+	// State is where its database is, as cloud.hcl says; "" for the default place.
+	State string
+	// Dir is the folder of cloud.hcl, or of the stack when there is none.
+	Dir     string
+	Regions []Region
+	Hosts   []Host
+	// Physnets by name.
+	Physnets map[string]Physnet
+	Tiers    []Tier
+	// Placement ratios: how much more is promised than there is.
+	CPURatio, RAMRatio, DiskRatio float64
+	Tunnel                        Tunnel
+	BaseMAC                       string // the first octets of every MAC, fa:16:3e
+}
+
+// A Region is a set of zones under one network database.
+type Region struct {
+	Name  string
+	Zones []string
+}
+
+// A Host runs instances.
+type Host struct {
+	Name    string
+	URI     string // of libvirt; "embedded:" for a modelled host
+	Zone    string
+	Chassis string // its name in OVN
+	VCPUs   int
+	RAMMB   int
+	DiskGB  int
+	Pools   map[string]Pool // local storage
+}
+
+// A Pool is local storage of a host.
+type Pool struct{ Path, Tier string }
+
+// A Physnet is a physical network that hosts are plugged into.
+type Physnet struct {
+	MTU   int
+	VLANs []VLANRange
+	Zones []string
+}
+
+// A VLANRange holds both of its ends.
+type VLANRange struct{ Lo, Hi int }
+
+// A Tier is a class of storage.
+type Tier struct {
+	Name  string
+	Pool  string
+	Zones []string
+}
+
+// Tunnel bounds overlay networks.
+type Tunnel struct {
+	VNILo, VNIHi int
+	UnderlayMTU  int
+}
+
+// Zones lists the zones of all regions in their order.
+func (c *Cloud) Zones() []string {
+	var all []string
+	for _, r := range c.Regions {
+		all = append(all, r.Zones...)
+	}
+	return all
+}

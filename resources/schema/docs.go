@@ -1,0 +1,94 @@
+package schema
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// docs are the doc comments of a package's types and their fields.
+type docs struct {
+	types  map[string]string
+	fields map[string]string // Type.Field
+}
+
+// docsOf reads the comments when they are asked for, once for one file system.
+func docsOf(files fs.FS) func() *docs {
+	return sync.OnceValue(func() *docs {
+		d := &docs{types: map[string]string{}, fields: map[string]string{}}
+		names, _ := fs.Glob(files, "*.go")
+		for _, name := range names {
+			src, err := fs.ReadFile(files, name)
+			if err != nil {
+				panic("schema: " + err.Error())
+			}
+			file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ParseComments|parser.SkipObjectResolution)
+			if err != nil {
+				panic("schema: " + err.Error())
+			}
+			for _, decl := range file.Decls {
+				g, ok := decl.(*ast.GenDecl)
+				if !ok || g.Tok != token.TYPE {
+					continue
+				}
+				for _, spec := range g.Specs {
+					d.read(g, spec.(*ast.TypeSpec))
+				}
+			}
+		}
+		return d
+	})
+}
+
+func (d *docs) read(g *ast.GenDecl, spec *ast.TypeSpec) {
+	doc := spec.Doc
+	if doc == nil {
+		doc = g.Doc
+	}
+	d.types[spec.Name.Name] = strings.TrimSpace(doc.Text())
+	st, ok := spec.Type.(*ast.StructType)
+	if !ok {
+		return
+	}
+	for _, f := range st.Fields.List {
+		text := f.Doc.Text()
+		if text == "" {
+			text = f.Comment.Text()
+		}
+		for _, n := range f.Names {
+			d.fields[spec.Name.Name+"."+n.Name] = strings.TrimSpace(text)
+		}
+	}
+}
+
+// Doc is the doc comment of the declaration.
+func (t *Type) Doc() string {
+	if t.docs == nil {
+		return ""
+	}
+	return t.docs().types[t.goType.Name()]
+}
+
+// AttributeDoc is the doc comment of an attribute.
+func (t *Type) AttributeDoc(a *Attribute) string {
+	if t.docs == nil {
+		return ""
+	}
+	return t.docs().fields[t.goType.Name()+"."+t.goType.Field(a.field).Name]
+}
+
+// NestedDoc is the doc comment of an attribute of a nested object.
+func (t *Type) NestedDoc(parent, a *Attribute) string {
+	st := parent.codec.goType
+	for st.Name() == "" || st.Kind() != reflect.Struct {
+		st = st.Elem()
+	}
+	if t.docs == nil {
+		return ""
+	}
+	return t.docs().fields[st.Name()+"."+st.Field(a.field).Name]
+}

@@ -1,0 +1,225 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/zclconf/go-cty/cty"
+)
+
+// An Action is what a change comes to for one object.
+type Action byte
+
+// The actions that Plan decides between.
+const (
+	NoOp Action = iota
+	Create
+	Update
+	ReplaceObject
+)
+
+// A Change is what it takes to get from prior to want.
+type Change struct {
+	Action Action
+	// Planned is the object afterwards. Assigned attributes that are still to be
+	// chosen from the ledger are null and named in Assign; what only the system can
+	// tell is unknown.
+	Planned  cty.Value
+	Assign   []string
+	Changed  []string // attributes whose value changes
+	Replaces []string // those of them that force a new object
+	Stops    []string // those of them that stop a guest
+	Problems Problems // changes that can't be made at all
+}
+
+// Fill puts the defaults of the declaration where a configuration says nothing.
+func (t *Type) Fill(config cty.Value) cty.Value {
+	var vals map[string]cty.Value
+	for _, a := range t.Attributes {
+		v := config.GetAttr(a.Name)
+		f := a.fill(v)
+		if f == v {
+			continue
+		}
+		if vals == nil {
+			vals = maps.Clone(config.AsValueMap())
+		}
+		vals[a.Name] = f
+	}
+	if vals == nil {
+		return config
+	}
+	return cty.ObjectVal(vals)
+}
+
+func (a *Attribute) fill(v cty.Value) cty.Value {
+	if v.IsNull() {
+		if a.Default != cty.NilVal {
+			return a.Default
+		}
+		return v
+	}
+	if !a.hasNestedDefaults() || !v.IsKnown() {
+		return v
+	}
+	filled, err := cty.Transform(v, func(p cty.Path, x cty.Value) (cty.Value, error) {
+		if !x.Type().IsObjectType() || !x.IsKnown() || x.IsNull() || x.IsMarked() {
+			return x, nil
+		}
+		vals := x.AsValueMap()
+		for _, n := range a.Nested {
+			if nv, ok := vals[n.Name]; ok {
+				vals[n.Name] = n.fill(nv)
+			}
+		}
+		return cty.ObjectVal(vals), nil
+	})
+	if err != nil {
+		panic("schema: " + err.Error())
+	}
+	return filled
+}
+
+func (a *Attribute) hasNestedDefaults() bool {
+	for _, n := range a.Nested {
+		if n.Default != cty.NilVal {
+			return true
+		}
+	}
+	return false
+}
+
+// Plan finds out what it takes to make prior (null: there is nothing) into what
+// the author wants: an object of the type, defaults filled in, null where the
+// author is silent. It is the only place where two objects are compared.
+func (t *Type) Plan(prior, want cty.Value) Change {
+	if prior.IsNull() {
+		return t.create(want)
+	}
+	c := Change{Action: NoOp}
+	vals := make(map[string]cty.Value, len(t.Attributes))
+	var unsettled []*Attribute
+	for _, a := range t.Attributes {
+		was, w := prior.GetAttr(a.Name), want.GetAttr(a.Name)
+		next := w
+		switch {
+		case a.Copies != "":
+			next = want.GetAttr(a.Copies)
+		case a.Source == Assigned && isNull(w):
+			next = was
+			if isNull(was) {
+				c.Assign = append(c.Assign, a.Name)
+			}
+		case a.Source == Computed, a.Source == Live:
+			next = was
+			if isNull(was) {
+				unsettled = append(unsettled, a)
+			}
+		}
+		if a.equal(was, next) {
+			vals[a.Name] = was
+			continue
+		}
+		vals[a.Name] = next
+		c.Changed = append(c.Changed, a.Name)
+		switch a.Change {
+		case Replace:
+			c.Replaces = append(c.Replaces, a.Name)
+		case Stop:
+			c.Stops = append(c.Stops, a.Name)
+		case Grow:
+			if p, ok := shrinks(a, was, next); ok {
+				c.Problems = append(c.Problems, p)
+			}
+		}
+	}
+	c.Planned = cty.ObjectVal(vals)
+	if len(c.Changed) == 0 {
+		return c
+	}
+	c.Action = Update
+	if implements[Replacer](t.goType) && c.Planned.IsWhollyKnown() {
+		c.Replaces = append(c.Replaces, t.replaces(prior, c.Planned)...)
+	}
+	if len(c.Replaces) > 0 {
+		again := t.create(want)
+		again.Action = ReplaceObject
+		again.Changed, again.Replaces = c.Changed, c.Replaces
+		return again
+	}
+	if len(unsettled) > 0 { // what the system has not told yet, it may tell now
+		for _, a := range unsettled {
+			vals[a.Name] = cty.UnknownVal(a.plain())
+		}
+		c.Planned = cty.ObjectVal(vals)
+	}
+	return c
+}
+
+func (t *Type) create(want cty.Value) Change {
+	c := Change{Action: Create}
+	vals := make(map[string]cty.Value, len(t.Attributes))
+	for _, a := range t.Attributes {
+		v := want.GetAttr(a.Name)
+		switch {
+		case a.Copies != "":
+			v = want.GetAttr(a.Copies)
+		case a.Source == Assigned && isNull(v):
+			c.Assign = append(c.Assign, a.Name)
+		case a.Source == Computed, a.Source == Live:
+			v = cty.UnknownVal(a.plain())
+			if a.Sensitive {
+				v = v.Mark(Sensitive)
+			}
+		}
+		vals[a.Name] = v
+		if !isNull(v) {
+			c.Changed = append(c.Changed, a.Name)
+		}
+	}
+	c.Planned = cty.ObjectVal(vals)
+	return c
+}
+
+func (t *Type) replaces(prior, planned cty.Value) []string {
+	was, err1 := t.ToGo(prior)
+	now, err2 := t.ToGo(planned)
+	if err1 != nil || err2 != nil {
+		return nil // the check of the values says it better
+	}
+	return now.(Replacer).Replaces(was)
+}
+
+func isNull(v cty.Value) bool {
+	v, _ = v.Unmark()
+	return v.IsNull()
+}
+
+// equal compares as the Go type does, which knows that two spellings of an
+// address are one.
+func (a *Attribute) equal(was, next cty.Value) bool {
+	w, _ := was.UnmarkDeep()
+	n, _ := next.UnmarkDeep()
+	if w.RawEquals(n) {
+		return true
+	}
+	if a.Type == cty.DynamicPseudoType || !w.IsWhollyKnown() || !n.IsWhollyKnown() || w.IsNull() != n.IsNull() {
+		return false
+	}
+	g, ok1 := a.goValue(w)
+	h, ok2 := a.goValue(n)
+	return ok1 && ok2 && same(g, h)
+}
+
+func shrinks(a *Attribute, was, next cty.Value) (Problem, bool) {
+	w, _ := was.Unmark()
+	n, _ := next.Unmark()
+	if w.IsNull() || !w.IsKnown() || !n.IsKnown() || n.IsNull() || w.Type() != cty.Number || !n.LessThan(w).True() {
+		return Problem{}, false
+	}
+	return Problem{
+		Attribute: a.Name,
+		Summary:   fmt.Sprintf("%s can only grow", a.Name),
+		Detail:    fmt.Sprintf("It is %s and can't become %s. Make a new object with the smaller size and copy what it holds.", w.AsBigFloat().Text('f', -1), n.AsBigFloat().Text('f', -1)),
+	}, true
+}
