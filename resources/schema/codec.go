@@ -311,7 +311,7 @@ func structCodec(t reflect.Type, bug func(string)) codec {
 			if av.IsNull() || !av.IsKnown() {
 				continue
 			}
-			if err := a.codec.toGo(av, r.Field(a.field)); err != nil {
+			if err := a.codec.toGo(av, r.FieldByIndex(a.field)); err != nil {
 				return fmt.Errorf("%s: %w", a.Name, err)
 			}
 		}
@@ -320,7 +320,7 @@ func structCodec(t reflect.Type, bug func(string)) codec {
 	c.fromGo = func(r reflect.Value) cty.Value {
 		vals := make(map[string]cty.Value, len(c.nested))
 		for _, a := range c.nested {
-			vals[a.Name] = a.codec.fromGo(r.Field(a.field))
+			vals[a.Name] = a.codec.fromGo(r.FieldByIndex(a.field))
 		}
 		return cty.ObjectVal(vals)
 	}
@@ -337,7 +337,7 @@ func (t *Type) ToGo(v cty.Value) (any, error) {
 		if av.IsNull() || !av.IsWhollyKnown() {
 			continue
 		}
-		if err := a.codec.toGo(av, p.Elem().Field(a.field)); err != nil {
+		if err := a.codec.toGo(av, p.Elem().FieldByIndex(a.field)); err != nil {
 			return nil, Problem{Attribute: a.Name, Summary: fmt.Sprintf("Unsuitable value for %s", a.Name), Detail: sentence(err.Error())}
 		}
 	}
@@ -362,10 +362,10 @@ func (t *Type) FromGo(p any, like cty.Value) cty.Value {
 	}
 	vals := make(map[string]cty.Value, len(t.Attributes))
 	for _, a := range t.Attributes {
-		f := s.Field(a.field)
+		f := s.FieldByIndex(a.field)
 		if was.IsValid() {
 			lv := like.GetAttr(a.Name)
-			if lv.IsWhollyKnown() && same(f, was.Field(a.field)) {
+			if lv.IsWhollyKnown() && same(f, was.FieldByIndex(a.field)) {
 				vals[a.Name] = lv
 				continue
 			}

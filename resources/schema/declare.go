@@ -77,6 +77,13 @@ func attributes(st reflect.Type, bug func(reflect.StructField, string)) []*Attri
 	var all []*Attribute
 	for i := range st.NumField() {
 		f := st.Field(i)
+		if f.Anonymous { // attributes that several types share
+			for _, a := range attributes(f.Type, bug) {
+				a.field = append([]int{i}, a.field...)
+				all = append(all, a)
+			}
+			continue
+		}
 		tag, ok := f.Tag.Lookup("hcl")
 		if !ok {
 			if f.IsExported() {
@@ -84,7 +91,7 @@ func attributes(st reflect.Type, bug func(reflect.StructField, string)) []*Attri
 			}
 			continue
 		}
-		a := &Attribute{field: i, Hot: f.Tag.Get("hot"), Copies: f.Tag.Get("from"), Default: cty.NilVal}
+		a := &Attribute{field: []int{i}, doc: st.Name() + "." + f.Name, Hot: f.Tag.Get("hot"), Copies: f.Tag.Get("from"), Default: cty.NilVal}
 		name, option, _ := strings.Cut(tag, ",")
 		a.Name = name
 		if !validName(name) || option != "" && option != "optional" {

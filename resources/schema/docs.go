@@ -5,7 +5,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"reflect"
 	"strings"
 	"sync"
 )
@@ -73,22 +72,11 @@ func (t *Type) Doc() string {
 	return t.docs().types[t.goType.Name()]
 }
 
-// AttributeDoc is the doc comment of an attribute.
+// AttributeDoc is the doc comment of an attribute of the type, or of an object
+// nested in it.
 func (t *Type) AttributeDoc(a *Attribute) string {
 	if t.docs == nil {
 		return ""
 	}
-	return t.docs().fields[t.goType.Name()+"."+t.goType.Field(a.field).Name]
-}
-
-// NestedDoc is the doc comment of an attribute of a nested object.
-func (t *Type) NestedDoc(parent, a *Attribute) string {
-	st := parent.codec.goType
-	for st.Name() == "" || st.Kind() != reflect.Struct {
-		st = st.Elem()
-	}
-	if t.docs == nil {
-		return ""
-	}
-	return t.docs().fields[st.Name()+"."+st.Field(a.field).Name]
+	return t.docs().fields[a.doc]
 }

@@ -104,7 +104,7 @@ func (t *Type) Plan(prior, want cty.Value) Change {
 		next := w
 		switch {
 		case a.Copies != "":
-			next = want.GetAttr(a.Copies)
+			next = copied(t, a, prior, want)
 		case a.Source == Assigned && isNull(w):
 			next = was
 			if isNull(was) {
@@ -163,7 +163,10 @@ func (t *Type) create(want cty.Value) Change {
 		v := want.GetAttr(a.Name)
 		switch {
 		case a.Copies != "":
-			v = want.GetAttr(a.Copies)
+			v = copied(t, a, cty.NilVal, want)
+			if isNull(v) && t.byName[a.Copies].Source == Assigned {
+				c.Assign = append(c.Assign, a.Name)
+			}
 		case a.Source == Assigned && isNull(v):
 			c.Assign = append(c.Assign, a.Name)
 		case a.Source == Computed, a.Source == Live:
@@ -179,6 +182,35 @@ func (t *Type) create(want cty.Value) Change {
 	}
 	c.Planned = cty.ObjectVal(vals)
 	return c
+}
+
+// copied is the value of an attribute that copies another one, as far as that is
+// known before the ledger was asked.
+func copied(t *Type, a *Attribute, prior, want cty.Value) cty.Value {
+	v := want.GetAttr(a.Copies)
+	if isNull(v) && t.byName[a.Copies].Source == Assigned && prior != cty.NilVal {
+		return prior.GetAttr(a.Copies)
+	}
+	return v
+}
+
+// Settle gives the attributes that copy another one its value, once the ledger
+// has answered.
+func (t *Type) Settle(planned cty.Value) cty.Value {
+	var vals map[string]cty.Value
+	for _, a := range t.Attributes {
+		if a.Copies == "" || !isNull(planned.GetAttr(a.Name)) {
+			continue
+		}
+		if vals == nil {
+			vals = planned.AsValueMap()
+		}
+		vals[a.Name] = planned.GetAttr(a.Copies)
+	}
+	if vals == nil {
+		return planned
+	}
+	return cty.ObjectVal(vals)
 }
 
 func (t *Type) replaces(prior, planned cty.Value) []string {

@@ -49,7 +49,8 @@ type Attribute struct {
 	// Nested attributes of an object, or of the objects of a list, set or map.
 	Nested []*Attribute
 
-	field  int
+	field  []int
+	doc    string // Struct.Field, where its doc comment stands
 	codec  codec
 	checks []check
 }

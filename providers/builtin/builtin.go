@@ -1,0 +1,19 @@
+// Package builtin realises what is in every cloud and in no system: values and
+// random strings.
+package builtin
+
+import (
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources"
+)
+
+// System is linked into every cloud.
+func System() providers.System {
+	return providers.System{Name: "builtin", Handles: map[string]providers.Handle{
+		"random_id":       providers.For(providers.Kept[resources.RandomID]{}),
+		"random_password": providers.For(providers.Kept[resources.RandomPassword]{}),
+		"random_string":   providers.For(providers.Kept[resources.RandomString]{}),
+		"terraform_data":  providers.For(providers.Kept[resources.Value]{}),
+		"value":           providers.For(providers.Kept[resources.Value]{}),
+	}}
+}
