@@ -219,3 +219,16 @@ func simple(s string) bool {
 	}
 	return true
 }
+
+// Rebase gives the place of a module instance after the module instance from
+// became to. Keys that from leaves open stay as they are.
+func Rebase(module, from, to string) (string, bool) {
+	if module == from || strings.HasPrefix(module, from+".") {
+		return to + module[len(from):], true
+	}
+	// module.a moves every instance of module.a.
+	if strings.HasPrefix(module, from+"[") {
+		return to + module[len(from):], true
+	}
+	return module, false
+}

@@ -2,6 +2,8 @@
 // hosts, physical networks and tiers. They come from cloud.hcl.
 package cloud
 
+import "fmt"
+
 // A Cloud is where stacks are applied.
 type Cloud struct {
 	Name string
@@ -72,4 +74,40 @@ func (c *Cloud) Zones() []string {
 		all = append(all, r.Zones...)
 	}
 	return all
+}
+
+// Check reports facts that contradict each other.
+func (c *Cloud) Check() error {
+	zones := map[string]bool{}
+	for _, z := range c.Zones() {
+		if zones[z] {
+			return fmt.Errorf("zone %s is named twice", z)
+		}
+		zones[z] = true
+	}
+	hosts := map[string]bool{}
+	for _, h := range c.Hosts {
+		switch {
+		case hosts[h.Name]:
+			return fmt.Errorf("host %s is named twice", h.Name)
+		case !zones[h.Zone]:
+			return fmt.Errorf("host %s is in zone %q, which no region has", h.Name, h.Zone)
+		}
+		hosts[h.Name] = true
+	}
+	for name, p := range c.Physnets {
+		for _, z := range p.Zones {
+			if !zones[z] {
+				return fmt.Errorf("physnet %s reaches zone %q, which no region has", name, z)
+			}
+		}
+	}
+	for _, t := range c.Tiers {
+		for _, z := range t.Zones {
+			if !zones[z] {
+				return fmt.Errorf("tier %s is in zone %q, which no region has", t.Name, z)
+			}
+		}
+	}
+	return nil
 }

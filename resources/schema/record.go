@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -387,4 +388,50 @@ func fromJSON(v any, t cty.Type) (cty.Value, error) {
 		}
 	}
 	return cty.NilVal, unsuitable
+}
+
+// Stable is an object without what may move at any time: a change of that is
+// never drift.
+func (t *Type) Stable(v cty.Value) cty.Value {
+	var vals map[string]cty.Value
+	for _, a := range t.Attributes {
+		if a.Source != Live {
+			continue
+		}
+		if vals == nil {
+			vals = v.AsValueMap()
+		}
+		vals[a.Name] = cty.NullVal(a.plain())
+	}
+	if vals == nil {
+		return v
+	}
+	return cty.ObjectVal(vals)
+}
+
+// Texts are the strings that an attribute of a struct holds: one of a plain
+// attribute, those of a set or list, none when it is empty.
+func (t *Type) Texts(object any, attribute string) []string {
+	a := t.byName[attribute]
+	if a == nil {
+		panic("schema: " + t.Name + " has no attribute " + attribute)
+	}
+	v := a.codec.fromGo(reflect.ValueOf(object).Elem().FieldByIndex(a.field))
+	switch {
+	case v.IsNull():
+		return nil
+	case v.Type() == cty.String:
+		return []string{v.AsString()}
+	case v.Type().IsPrimitiveType():
+		return []string{string(appendValue(nil, v, v.Type()))}
+	case v.Type().IsListType() || v.Type().IsSetType():
+		texts := make([]string, 0, v.LengthInt())
+		for _, e := range v.AsValueSlice() {
+			if e.Type() == cty.String {
+				texts = append(texts, e.AsString())
+			}
+		}
+		return texts
+	}
+	return nil
 }

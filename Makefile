@@ -1,0 +1,28 @@
+# What a developer runs. CI runs `make test`, which begins with `make check`.
+GO ?= go
+STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: build test check bench race fuzz
+
+build: ## one pure Go program, ./cairn
+	CGO_ENABLED=0 $(GO) build -trimpath -o cairn ./cmd/cairn
+
+test: check ## everything that must hold, on a machine with Go alone
+	$(GO) test ./...
+
+check: ## how the code must look; the arrows of the house are kept by the tests of package house
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "run gofmt on: $$unformatted"; exit 1; fi
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test ./house
+
+race: ## the tests under the race detector; needs a C compiler
+	$(GO) test -race ./...
+
+bench: ## the figures of README.md, on this machine, against terraform and tofu where they are
+	$(GO) run ./bench
+
+fuzz: ## what reads foreign text, 30 seconds each
+	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address
+	$(GO) test -run '^$$' -fuzz FuzzLoad -fuzztime 30s ./lang

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/lang/cloudfile"
+	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/providers/builtin"
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/cloud"
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/state"
+	"github.com/cairncloud/cairn/state/seal"
+	"github.com/cairncloud/cairn/state/sqlite"
+)
+
+// app is one call of the program.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	stop     chan struct{} // closed by the first interrupt
+	applying atomic.Bool
+
+	chdir, cloudFile string
+	noColor          bool
+
+	types *schema.Types
+	site  *planner.Site
+	undo  []func() error
+}
+
+func (a *app) enter() error {
+	if a.chdir == "" {
+		return nil
+	}
+	return os.Chdir(a.chdir)
+}
+
+func (a *app) close() {
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		if err := a.undo[i](); err != nil {
+			a.fail(err)
+		}
+	}
+	a.undo = nil
+}
+
+func (a *app) fail(err error) {
+	s := styleOf(a.err, a.noColor)
+	fmt.Fprintf(a.err, "%s %s\n", s.red("Error:"), err)
+}
+
+// complain writes diagnostics with the source they are about, and answers with
+// errSaid when one of them is an error.
+func (a *app) complain(files map[string]*hcl.File, diags hcl.Diagnostics) error {
+	if len(diags) == 0 {
+		return nil
+	}
+	s := styleOf(a.err, a.noColor)
+	w := hcl.NewDiagnosticTextWriter(a.err, files, 100, s.on)
+	if err := w.WriteDiagnostics(relative(diags)); err != nil {
+		return err
+	}
+	if diags.HasErrors() {
+		return errSaid
+	}
+	return nil
+}
+
+// relative shortens the names of files below the working folder.
+func relative(diags hcl.Diagnostics) hcl.Diagnostics { return diags }
+
+// load reads the stack of a folder.
+func (a *app) load(dir string, opt lang.Options) (*lang.Stack, error) {
+	if a.types == nil {
+		a.types = resources.All()
+	}
+	opt.Types, opt.Env = a.types, os.Environ()
+	s, diags := lang.Load(dir, opt)
+	var files map[string]*hcl.File
+	if s != nil {
+		files = s.Files()
+	}
+	if err := a.complain(files, diags); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open links the cloud that a stack is applied to.
+func (a *app) open(ctx context.Context, dir string) (*planner.Site, error) {
+	if a.site != nil {
+		return a.site, nil
+	}
+	path, err := cloudfile.Find(a.cloudFile, dir)
+	if err != nil {
+		return nil, err
+	}
+	c := cloudfile.Default(dir)
+	if path != "" {
+		var files map[string]*hcl.File
+		var diags hcl.Diagnostics
+		c, files, diags = cloudfile.Load(path)
+		if err := a.complain(files, diags); err != nil {
+			return nil, err
+		}
+	}
+	store, err := a.store(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	c.ID = store.CloudID()
+	keys, err := seal.DefaultPath()
+	if err != nil {
+		return nil, err
+	}
+	systems := providers.Link(builtin.System())
+	a.undo = append(a.undo, systems.Close)
+	if a.types == nil {
+		a.types = resources.All()
+	}
+	a.site = &planner.Site{Cloud: c, Types: a.types, Store: store, Keys: seal.Lazy(keys), Systems: systems}
+	return a.site, nil
+}
+
+// store opens the cloud's database: what cloud.hcl names, else cairn.db in
+// .cairn beside it or in the stack's folder.
+func (a *app) store(ctx context.Context, c *cloud.Cloud) (state.Store, error) {
+	path := filepath.Join(c.Dir, ".cairn", "cairn.db")
+	if c.State != "" {
+		name, ok := strings.CutPrefix(c.State, "sqlite:")
+		if !ok {
+			return nil, fmt.Errorf("cloud %s: state = %q is not known; write \"sqlite:FILE\"", c.Name, c.State)
+		}
+		if path = name; !filepath.IsAbs(path) {
+			path = filepath.Join(c.Dir, path)
+		}
+	}
+	if err := ownFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	store, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	a.undo = append(a.undo, store.Close)
+	return store, nil
+}
+
+// ownFolder makes a .cairn folder that version control passes over.
+func ownFolder(dir string) error {
+	if filepath.Base(dir) != ".cairn" {
+		return nil
+	}
+	ignore := filepath.Join(dir, ".gitignore")
+	if _, err := os.Stat(ignore); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make cairn's folder: %w", err)
+	}
+	if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil && !os.IsPermission(err) {
+		return fmt.Errorf("make cairn's folder: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package planner
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/state"
+)
+
+// ledger is what is promised, as this plan sees it: the database's claims and
+// its own on top. The database decides in the end, when apply begins.
+type ledger struct {
+	ctx    context.Context
+	store  ledgerReader
+	stack  string
+	cloud  string
+	stream func(label string) io.Reader
+	spaces map[string]map[string]holder
+	held   map[state.Claim]bool           // by this stack, before the plan
+	ranges map[string]*[]state.OwnedRange // sorted by Lo; held ranges never overlap
+	sums   map[[2]string]*sum
+	// settled are the addresses that this plan has asked what they hold.
+	settled map[string]*state.Claims
+	// taken over from objects of the same stack that are still to be met in the
+	// plan: fine if they go, or let go of it.
+	pending []takeover
+}
+
+type ledgerReader interface {
+	Claims(ctx context.Context, space string) ([]state.OwnedClaim, error)
+	Ranges(ctx context.Context, space string) ([]state.OwnedRange, error)
+	Sum(ctx context.Context, space, key string) (state.Sum, error)
+}
+
+type holder struct{ stack, address string }
+
+func (h holder) String() string {
+	if h.stack == "" {
+		return h.address
+	}
+	return fmt.Sprintf("%s of stack %s", h.address, h.stack)
+}
+
+type takeover struct {
+	space, key string
+	from, to   string
+}
+
+// sum is a counter: who holds how much of it.
+type sum struct {
+	used, max int64
+	shares    map[holder]int64
+}
+
+func newLedger(ctx context.Context, store ledgerReader, cloudID, stack string, stream func(string) io.Reader) *ledger {
+	return &ledger{ctx: ctx, store: store, cloud: cloudID, stack: stack, stream: stream,
+		spaces: map[string]map[string]holder{}, held: map[state.Claim]bool{}, ranges: map[string]*[]state.OwnedRange{},
+		sums: map[[2]string]*sum{}, settled: map[string]*state.Claims{}}
+}
+
+// id of the object that is made for an address at a serial of its stack.
+func (l *ledger) id(address string, serial int64) string {
+	space, err := uuid.Parse(l.cloud)
+	if err != nil {
+		space = uuid.NewSHA1(uuid.NameSpaceOID, []byte(l.cloud))
+	}
+	return uuid.NewSHA1(space, fmt.Appendf(nil, "%s\n%s\n%d", l.stack, address, serial)).String()
+}
+
+// object is the ledger for one object. What it held before stays its own until
+// the run that lets go of it is done.
+func (l *ledger) object(address, id string) *claimant {
+	c := &claimant{ledger: l, address: address, id: id, claims: &state.Claims{}}
+	l.settled[address] = c.claims
+	return c
+}
+
+func (l *ledger) space(name string) (map[string]holder, error) {
+	if s := l.spaces[name]; s != nil {
+		return s, nil
+	}
+	claims, err := l.store.Claims(l.ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	s := make(map[string]holder, len(claims))
+	for _, c := range claims {
+		s[c.Key] = l.holder(c.Stack, c.Address)
+		if c.Stack == l.stack {
+			l.held[c.Claim] = true
+		}
+	}
+	l.spaces[name] = s
+	return s, nil
+}
+
+func (l *ledger) holder(stack, address string) holder {
+	if stack == l.stack {
+		stack = ""
+	}
+	return holder{stack, address}
+}
+
+// holds reports whether an address that the plan has met already keeps a claim.
+func (l *ledger) holds(address, space, key string) bool {
+	c := l.settled[address]
+	return c != nil && slices.ContainsFunc(c.Take, func(x state.Claim) bool { return x.Space == space && x.Key == key })
+}
+
+// claimant is schema.Ledger for one object.
+type claimant struct {
+	*ledger
+	address, id string
+	claims      *state.Claims
+}
+
+func (c *claimant) ID(role string) string {
+	if role == "" {
+		return c.id
+	}
+	return uuid.NewSHA1(uuid.MustParse(c.id), []byte(role)).String()
+}
+
+func (c *claimant) Stream(label string) io.Reader { return c.stream(c.id + "/" + label) }
+
+func (c *claimant) take(space, key string) {
+	c.spaces[space][key] = holder{"", c.address}
+	c.claims.Take = append(c.claims.Take, state.Claim{Space: space, Key: key, Address: c.address})
+}
+
+func (c *claimant) Claim(space, key string) error {
+	s, err := c.space(space)
+	if err != nil {
+		return err
+	}
+	h, held := s[key]
+	switch {
+	case !held || h.stack == "" && h.address == c.address:
+	case h.stack != "":
+		return &schema.TakenError{Space: space, Key: key, Holder: h.String()}
+	case c.settled[h.address] == nil:
+		c.pending = append(c.pending, takeover{space, key, h.address, c.address})
+	case c.holds(h.address, space, key):
+		return &schema.TakenError{Space: space, Key: key, Holder: h.String()}
+	default: // let go of earlier in this plan
+		c.pending = append(c.pending, takeover{space, key, h.address, c.address})
+	}
+	c.take(space, key)
+	return nil
+}
+
+func (c *claimant) Choose(space string, n uint64, at func(uint64) string) (string, error) {
+	s, err := c.space(space)
+	if err != nil {
+		return "", err
+	}
+	if n == 0 {
+		return "", schema.ErrNoneLeft
+	}
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, c.id+space)
+	start := h.Sum64() % n
+	for i := range n {
+		key := at((start + i) % n)
+		if key == "" {
+			continue
+		}
+		if _, held := s[key]; held {
+			continue
+		}
+		c.take(space, key)
+		return key, nil
+	}
+	return "", schema.ErrNoneLeft
+}
+
+func (c *claimant) Range(space string, lo, hi []byte) error {
+	held := c.ranges[space]
+	if held == nil {
+		l, err := c.store.Ranges(c.ctx, space)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(l, func(a, b state.OwnedRange) int { return bytes.Compare(a.Lo, b.Lo) })
+		held = &l
+		c.ranges[space] = held
+	}
+	own := func(r state.OwnedRange) bool { return r.Stack == c.stack && r.Address == c.address }
+	// Ranges are disjoint, but what this address held before may lie across.
+	*held = slices.DeleteFunc(*held, own)
+	i, _ := slices.BinarySearchFunc(*held, lo, func(r state.OwnedRange, lo []byte) int { return bytes.Compare(r.Hi, lo) })
+	for j := i; j < len(*held) && bytes.Compare((*held)[j].Lo, hi) <= 0; j++ {
+		r := (*held)[j]
+		if h := c.holder(r.Stack, r.Address); h.stack != "" || c.settled[h.address] != nil {
+			return &schema.TakenError{Space: space, Key: rangeText(r.Lo, r.Hi), Holder: h.String()}
+		}
+		c.pending = append(c.pending, takeover{space, rangeText(r.Lo, r.Hi), r.Address, c.address})
+	}
+	mine := state.Range{Space: space, Lo: lo, Hi: hi, Address: c.address}
+	*held = slices.Insert(*held, i, state.OwnedRange{Stack: c.stack, Range: mine})
+	c.claims.Ranges = append(c.claims.Ranges, mine)
+	return nil
+}
+
+func rangeText(lo, hi []byte) string {
+	if strings.TrimFunc(string(lo)+string(hi), func(r rune) bool { return r >= ' ' && r < 127 }) == "" {
+		return string(lo) + " to " + string(hi)
+	}
+	return fmt.Sprintf("%x to %x", lo, hi)
+}
+
+func (c *claimant) sum(space, key string) (*sum, error) {
+	s := c.sums[[2]string{space, key}]
+	if s == nil {
+		have, err := c.store.Sum(c.ctx, space, key)
+		if err != nil {
+			return nil, err
+		}
+		s = &sum{used: have.Used, max: have.Max, shares: map[holder]int64{}}
+		for _, x := range have.Shares {
+			if x.Stack == c.stack && c.settled[x.Address] != nil { // asked before without a share of this, or deleted
+				s.used -= x.Amount
+				continue
+			}
+			s.shares[c.holder(x.Stack, x.Address)] += x.Amount
+		}
+		c.sums[[2]string{space, key}] = s
+	}
+	return s, nil
+}
+
+func (c *claimant) Share(space, key string, amount int64) error {
+	s, err := c.sum(space, key)
+	if err != nil {
+		return err
+	}
+	h := holder{"", c.address}
+	s.used += amount - s.shares[h]
+	s.shares[h] = amount
+	c.claims.Shares = append(c.claims.Shares, state.Share{Space: space, Key: key, Address: c.address, Amount: amount})
+	return nil
+}
+
+func (c *claimant) Limit(space, key string, limit int64) {
+	if s, err := c.sum(space, key); err == nil {
+		s.max = limit
+	}
+	c.claims.Limits = append(c.claims.Limits, state.Limit{Space: space, Key: key, Max: limit})
+}
+
+// free gives back what an address holds that the plan deletes.
+func (l *ledger) free(address string) {
+	l.settled[address] = &state.Claims{}
+	for _, s := range l.sums {
+		s.used -= s.shares[holder{"", address}]
+		delete(s.shares, holder{"", address})
+	}
+}
+
+// over lists the counters that are asked for more than there is.
+func (l *ledger) over() [][2]string {
+	var all [][2]string
+	for k, s := range l.sums {
+		if s.max >= 0 && s.used > s.max {
+			all = append(all, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b [2]string) int { return strings.Compare(a[0]+a[1], b[0]+b[1]) })
+	return all
+}

@@ -1,0 +1,186 @@
+// Package planner finds out what must change for a stack to become true, and
+// does it. It knows no resource type by name and reads no files.
+package planner
+
+import (
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources/address"
+	"github.com/cairncloud/cairn/resources/cloud"
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/state"
+	"github.com/cairncloud/cairn/state/seal"
+)
+
+// A Site is where stacks are applied: the cloud, what keeps its state and who
+// makes things real there.
+type Site struct {
+	Cloud   *cloud.Cloud
+	Types   *schema.Types
+	Store   state.Store
+	Keys    *seal.Keys
+	Systems *providers.Systems
+}
+
+// Refresh says how much of the real world a plan looks at.
+type Refresh byte
+
+// The ways to look.
+const (
+	RefreshBulk Refresh = iota // what bulk reads carry
+	RefreshNone                // nothing: the records are taken for true
+	RefreshFull                // every object, one by one where there is no bulk read
+)
+
+// Options are how to plan.
+type Options struct {
+	Destroy     bool
+	Refresh     Refresh
+	RefreshOnly bool // change records to what is real, and nothing else
+	Targets     []address.Target
+	Replace     []address.Object
+}
+
+// Action is what a plan does to one object.
+type Action string
+
+// The actions. A replacement is one change and two steps.
+const (
+	NoOp          Action = "no-op"
+	Create        Action = "create"
+	Update        Action = "update"
+	Delete        Action = "delete"
+	DeleteCreate  Action = "delete, then create"
+	CreateDelete  Action = "create, then delete"
+	Forget        Action = "forget"
+	Read          Action = "read"
+	UpdateRecord  Action = "update the record"
+	DeleteDeposed Action = "delete the replaced object"
+)
+
+// Replaces reports whether the action puts a new object in the place of one.
+func (a Action) Replaces() bool { return a == DeleteCreate || a == CreateDelete }
+
+// A Change is what a plan does to one object, and why.
+type Change struct {
+	Address address.Object
+	Deposed string
+	Type    *schema.Type
+	Action  Action
+	Reason  Reason
+	// Prior and Planned are the whole object before and after; NilVal where there
+	// is none. What is sensitive is marked.
+	Prior, Planned cty.Value
+	Changed        []string // attributes whose value changes
+	Replaces       []string // those that force a new object
+	Stops          []string // those that stop a guest
+	Moved          address.Object
+	Imported       string // the id it is imported by
+	Note           string // what the reader should know, in a sentence
+	Range          hcl.Range
+	ID             string // of the object afterwards, or of the one that goes
+
+	name   string // Address.String()
+	block  *lang.Block
+	inst   lang.Instance
+	record *state.Record // before; nil when there is none
+	want   []byte        // hash of what the author asks for; nil: not known yet
+	claims *state.Claims // what the address holds afterwards; nil: as it does
+	deps   []string
+	cbd    bool
+	late   bool     // evaluated again in apply
+	edges  []string // addresses whose deletion comes first: their claims are taken over
+}
+
+// Reason says why an object is replaced or deleted, in Terraform's words.
+type Reason string
+
+// The reasons.
+const (
+	ByAttributes      Reason = "replace_because_cannot_update"
+	ByTaint           Reason = "replace_because_tainted"
+	ByRequest         Reason = "replace_by_request"
+	ByTrigger         Reason = "replace_by_triggers"
+	NoConfig          Reason = "delete_because_no_resource_config"
+	WrongRepetition   Reason = "delete_because_wrong_repetition"
+	NoCountIndex      Reason = "delete_because_count_index"
+	NoEachKey         Reason = "delete_because_each_key"
+	NoModule          Reason = "delete_because_no_module"
+	ReadUnknownConfig Reason = "read_because_config_unknown"
+)
+
+// A Plan says what will change.
+type Plan struct {
+	Stack   string
+	Serial  int64
+	Options Options
+	// Changes by address, without those that do nothing.
+	Changes []*Change
+	Outputs []OutputChange
+	// Drift is what was changed behind cairn's back.
+	Drift []Drift
+	// Open is a run that has no end: under way, or killed.
+	Open      *state.Run
+	OpenLive  bool
+	Left      []state.Step // its intents
+	Objects   int          // in the configuration
+	Unchanged int
+
+	site      *Site
+	conf      *lang.Stack
+	eval      *lang.Evaluator
+	world     *world
+	ledger    *ledger
+	order     *blockOrder
+	priors    *priors
+	deps      map[*lang.Block][]string
+	mentioned map[*lang.Block][]*lang.Block
+}
+
+// An OutputChange is a root output before and after.
+type OutputChange struct {
+	Name         string
+	Prior, After cty.Value // NilVal: there is none
+	Sensitive    bool
+}
+
+// A Drift is one object that is not as cairn left it.
+type Drift struct {
+	Address address.Object
+	Type    *schema.Type
+	// After is what is real; NilVal: the object is gone.
+	Before, After cty.Value
+}
+
+// Empty reports whether there is nothing to do.
+func (p *Plan) Empty() bool {
+	for _, o := range p.Outputs {
+		if !same(o.Prior, o.After) {
+			return false
+		}
+	}
+	return len(p.Changes) == 0
+}
+
+func same(a, b cty.Value) bool {
+	if a == cty.NilVal || b == cty.NilVal {
+		return a == b
+	}
+	return a.RawEquals(b)
+}
+
+// Count says how many changes have an action of those.
+func (p *Plan) Count(actions ...Action) int {
+	n := 0
+	for _, c := range p.Changes {
+		for _, a := range actions {
+			if c.Action == a {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,130 @@
+package planner
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// refresh looks at what is real: one bulk read a type, and where a driver has
+// none, one read an object if the plan is to be full.
+func (w *walk) refresh() hcl.Diagnostics {
+	if w.opt.Refresh == RefreshNone {
+		return nil
+	}
+	byType := map[*schema.Type][]*prior{}
+	var order []*schema.Type
+	for _, p := range w.priors.sorted {
+		if byType[p.typ] == nil {
+			order = append(order, p.typ)
+		}
+		byType[p.typ] = append(byType[p.typ], p)
+	}
+	var diags hcl.Diagnostics
+	for _, t := range order {
+		h := w.site.Systems.For(t.Name)
+		if h == nil {
+			diags = append(diags, problem(fmt.Sprintf("Nothing in this cloud makes a %s", t.Name), "Name a system that does in cloud.hcl.", nil))
+			continue
+		}
+		if h.Kept() {
+			continue
+		}
+		if !h.CanReadAll() {
+			if w.opt.Refresh == RefreshFull {
+				diags = append(diags, w.look(byType[t], func(o any) (any, error) { return h.Read(w.ctx, o) })...)
+			}
+			continue
+		}
+		read, err := h.ReadAll(w.ctx)
+		if err != nil {
+			diags = append(diags, problem(fmt.Sprintf("The %s objects can't be read", t.Name),
+				fmt.Sprintf("%s. Until they can, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", err), nil))
+			continue
+		}
+		diags = append(diags, w.look(byType[t], read)...)
+	}
+	slices.SortFunc(w.plan.Drift, func(a, b Drift) int { return a.Address.Compare(b.Address) })
+	return diags
+}
+
+// lookers bounds how many objects are read at once where each is a call.
+const lookers = 10
+
+func (w *walk) look(objects []*prior, read func(any) (any, error)) hcl.Diagnostics {
+	type answer struct {
+		actual cty.Value
+		gone   bool
+		err    error
+	}
+	answers := make([]answer, len(objects))
+	work := make(chan int)
+	var wait sync.WaitGroup
+	for _, p := range objects { // decode before the workers start: records are not for sharing
+		if _, err := w.priors.recorded(p); err != nil {
+			return hcl.Diagnostics{problem(fmt.Sprintf("%s can't be read from the state", p.addr), err.Error()+".", nil)}
+		}
+	}
+	for range min(lookers, len(objects)) {
+		wait.Go(func() {
+			for i := range work {
+				p := objects[i]
+				object, err := p.typ.ToGo(p.decoded)
+				if err == nil {
+					object, err = read(object)
+				}
+				switch {
+				case errors.Is(err, providers.ErrNotFound):
+					answers[i].gone = true
+				case err != nil:
+					answers[i].err = err
+				default:
+					answers[i].actual = p.typ.FromGo(object, p.decoded)
+				}
+			}
+		})
+	}
+	for i := range objects {
+		work <- i
+	}
+	close(work)
+	wait.Wait()
+	var diags hcl.Diagnostics
+	for i, p := range objects {
+		a := answers[i]
+		switch {
+		case a.err != nil:
+			diags = append(diags, problem(fmt.Sprintf("%s can't be read", p.addr),
+				fmt.Sprintf("%s. It may still be there, so nothing is planned; `-refresh=false` plans from the records.", a.err), nil))
+		case a.gone:
+			p.gone = true
+			w.world.drop(p.addr.String(), p.typ)
+			w.plan.Drift = append(w.plan.Drift, Drift{Address: p.addr, Type: p.typ, Before: p.decoded})
+		case !bytes.Equal(p.record.Seen, hashOf(w.site, p.typ, p.typ.Stable(a.actual))):
+			p.actual = a.actual
+			w.plan.Drift = append(w.plan.Drift, Drift{Address: p.addr, Type: p.typ, Before: p.decoded, After: a.actual})
+		}
+	}
+	return diags
+}
+
+// adopt plans to change the records to what is real.
+func (w *walk) adopt() {
+	for _, d := range w.plan.Drift {
+		p := w.priors.at[d.Address]
+		c := &Change{Address: d.Address, Type: d.Type, Action: UpdateRecord, Prior: d.Before, Planned: d.After,
+			name: d.Address.String(), record: p.record, ID: p.record.ID}
+		if p.gone {
+			c.Action, c.Reason = Forget, "gone"
+		}
+		w.plan.Changes = append(w.plan.Changes, c)
+	}
+}

@@ -1,0 +1,200 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/resources/cloud"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// world is schema.World for one plan: what the plan makes of an object, else
+// its record, else another stack's. Nothing is decoded before somebody looks.
+type world struct {
+	types  *schema.Types
+	cloud  *cloud.Cloud
+	kinds  map[reflect.Type]*kind
+	others func(ctx context.Context, types []string) ([]*entity, error)
+	ctx    context.Context
+	err    error // of the first read that went wrong
+}
+
+// kind is all objects of one Go type.
+type kind struct {
+	names   []string // the resource types that the struct declares
+	byAddr  map[string]*entity
+	byID    map[string]*entity
+	list    []*entity
+	loaded  bool // the other stacks' too
+	indexes map[string]map[string]*bucket
+}
+
+// bucket is the objects that hold, or held, one value.
+type bucket struct {
+	list []*entity
+	in   map[*entity]bool
+}
+
+// entity is one object as the world knows it.
+type entity struct {
+	stack   string // "" for the stack that is planned
+	address string
+	typ     *schema.Type
+	id      string
+	value   func() (cty.Value, error)
+	object  any // decoded when somebody looked
+	gone    bool
+}
+
+func newWorld(ctx context.Context, types *schema.Types, c *cloud.Cloud) *world {
+	w := &world{types: types, cloud: c, kinds: map[reflect.Type]*kind{}, ctx: ctx}
+	for _, t := range types.All() {
+		k := w.kinds[t.Go()]
+		if k == nil {
+			k = &kind{byAddr: map[string]*entity{}, byID: map[string]*entity{}, indexes: map[string]map[string]*bucket{}}
+			w.kinds[t.Go()] = k
+		}
+		k.names = append(k.names, t.Name)
+	}
+	return w
+}
+
+// put says what is at an address from now on.
+func (w *world) put(address string, t *schema.Type, id string, value func() (cty.Value, error)) {
+	k := w.kinds[t.Go()]
+	e := k.byAddr[address]
+	if e == nil {
+		e = &entity{address: address, typ: t}
+		k.byAddr[address] = e
+		k.list = append(k.list, e)
+	}
+	e.id, e.value, e.object, e.gone = id, value, nil, false
+	k.byID[id] = e
+	for attribute, index := range k.indexes {
+		k.index(w, e, attribute, index)
+	}
+}
+
+func (w *world) drop(address string, t *schema.Type) {
+	if e := w.kinds[t.Go()].byAddr[address]; e != nil {
+		e.gone = true
+	}
+}
+
+func (w *world) get(e *entity) any {
+	if e == nil || e.gone {
+		return nil
+	}
+	if e.object != nil {
+		return e.object
+	}
+	v, err := e.value()
+	if err == nil {
+		e.object, err = e.typ.ToGo(v)
+	}
+	if err != nil {
+		if w.err == nil {
+			w.err = fmt.Errorf("%s: %w", e.address, err)
+		}
+		return nil
+	}
+	return e.object
+}
+
+func (w *world) kind(t reflect.Type) *kind {
+	k := w.kinds[t]
+	if k == nil {
+		panic("planner: nobody declares " + t.String())
+	}
+	if !k.loaded {
+		k.loaded = true
+		others, err := w.others(w.ctx, k.names)
+		if err != nil && w.err == nil {
+			w.err = err
+		}
+		for _, e := range others {
+			k.list = append(k.list, e)
+			if k.byID[e.id] == nil {
+				k.byID[e.id] = e
+			}
+		}
+	}
+	return k
+}
+
+// Find answers with the struct whose id it is.
+func (w *world) Find(t reflect.Type, id string) any {
+	if id == "" {
+		return nil
+	}
+	e := w.kind(t).byID[id]
+	if e == nil || e.id != id {
+		return nil
+	}
+	return w.get(e)
+}
+
+// All lists the objects of a type.
+func (w *world) All(t reflect.Type) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		for _, e := range w.kind(t).list {
+			if o := w.get(e); o != nil && !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+// Where lists the objects whose attribute has the value, or holds it.
+func (w *world) Where(t reflect.Type, attribute, value string) iter.Seq[any] {
+	k := w.kind(t)
+	index := k.indexes[attribute]
+	if index == nil {
+		index = map[string]*bucket{}
+		k.indexes[attribute] = index
+		for _, e := range k.list {
+			k.index(w, e, attribute, index)
+		}
+	}
+	return func(yield func(any) bool) {
+		b := index[value]
+		if b == nil {
+			return
+		}
+		for _, e := range b.list {
+			o := w.get(e)
+			if o == nil || !slices.Contains(e.typ.Texts(o, attribute), value) {
+				continue // it has changed since
+			}
+			if !yield(o) {
+				return
+			}
+		}
+	}
+}
+
+func (k *kind) index(w *world, e *entity, attribute string, index map[string]*bucket) {
+	o := w.get(e)
+	if o == nil {
+		return
+	}
+	for _, text := range e.typ.Texts(o, attribute) {
+		b := index[text]
+		if b == nil {
+			b = &bucket{in: map[*entity]bool{}}
+			index[text] = b
+		}
+		if !b.in[e] {
+			b.in[e] = true
+			b.list = append(b.list, e)
+		}
+	}
+}
+
+// Cloud is the facts of the cloud.
+func (w *world) Cloud() *cloud.Cloud { return w.cloud }
