@@ -1,0 +1,195 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/cairncloud/cairn/state"
+)
+
+// lease is the lock of one stack, while it is held.
+type lease struct {
+	store *store
+	name  string
+	stack int64
+	fence int64
+	who   state.Holder
+
+	mu      sync.Mutex
+	renewed time.Time // before the last renewal was asked for
+	lost    bool
+
+	stop     context.CancelFunc
+	stopped  chan struct{}
+	released sync.Once
+}
+
+func (s *store) Lock(ctx context.Context, stack string, who state.Holder, wait time.Duration) (state.Lease, error) {
+	until := time.Now().Add(wait)
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		l, err := s.tryLock(ctx, stack, who)
+		if err == nil {
+			return l, nil
+		}
+		left := time.Until(until)
+		if !errors.Is(err, state.ErrLocked) || left <= 0 {
+			return nil, in(err, "lock")
+		}
+		// Not all that wait ask at the same moment.
+		pause := min(pause/2+rand.N(pause), left)
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the lock: %w: %w", ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// held answers a LockedError while somebody else has the lock.
+func (s *store) held(c *conn, stack string, who state.Holder) error {
+	r, err := c.one(`SELECT `+qualify("l", lockColumns)+`, l.born FROM locks l JOIN stacks s ON s.id = l.stack WHERE s.name = ?`, stack)
+	if err != nil || r == nil {
+		return err
+	}
+	l := lockOf(r, 0)
+	if !l.Expires.After(s.now()) {
+		return nil
+	}
+	// A process id means nothing on another machine, after another boot.
+	if l.Boot != "" && l.Boot == who.Boot && l.Host == who.Host && dead(l.PID, r.int(8)) {
+		return nil
+	}
+	return &state.LockedError{Stack: stack, Lock: l}
+}
+
+func (s *store) tryLock(ctx context.Context, stack string, who state.Holder) (*lease, error) {
+	// Look first: who waits takes no writer's turn.
+	if err := s.read(ctx, func(c *conn) error { return s.held(c, stack, who) }); err != nil {
+		return nil, err
+	}
+	l := &lease{store: s, name: stack, who: who}
+	err := s.write(ctx, func(c *conn) error {
+		if err := s.held(c, stack, who); err != nil {
+			return err
+		}
+		if _, err := c.exec(`INSERT INTO stacks (name, fence) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET fence = fence + 1`, stack); err != nil {
+			return err
+		}
+		r, err := c.one(`SELECT id, fence FROM stacks WHERE name = ?`, stack)
+		if err != nil {
+			return err
+		}
+		l.stack, l.fence, l.renewed = r.int(0), r.int(1), s.now()
+		_, err = c.exec(`INSERT OR REPLACE INTO locks (stack, fence, who, host, boot, pid, born, command, taken, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			l.stack, l.fence, who.Who, who.Host, who.Boot, who.PID, born(who.PID), who.Command, l.renewed, l.renewed.Add(s.lease))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var renewing context.Context
+	renewing, l.stop = context.WithCancel(context.Background())
+	l.stopped = make(chan struct{})
+	go l.keep(renewing)
+	return l, nil
+}
+
+// keep renews the lease each third of its length, until it is released or lost.
+func (l *lease) keep(ctx context.Context) {
+	defer close(l.stopped)
+	third := l.store.lease / 3
+	next := third
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(next):
+		}
+		switch err := l.renew(ctx, third); {
+		case err == nil:
+			next = third
+		case errors.Is(err, state.ErrFenced):
+			l.mu.Lock()
+			l.lost = true
+			l.mu.Unlock()
+			return
+		default: // busy, or no room: Good tells how it stands meanwhile
+			next = third / 8
+		}
+	}
+}
+
+func (l *lease) renew(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var asked time.Time
+	err := l.store.write(ctx, func(c *conn) error {
+		asked = l.store.now()
+		n, err := c.exec(`UPDATE locks SET expires = ? WHERE stack = ? AND fence = ?`, asked.Add(l.store.lease), l.stack, l.fence)
+		if err == nil && n == 0 {
+			err = state.ErrFenced
+		}
+		return err
+	})
+	if err == nil {
+		l.mu.Lock()
+		l.renewed = asked
+		l.mu.Unlock()
+	}
+	return err
+}
+
+func (l *lease) Fence() int64 { return l.fence }
+
+// Good goes by the clock that has counted more: the monotonic one stands still
+// while a machine sleeps, the other may be set back.
+func (l *lease) Good(d time.Duration) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.store.now()
+	passed := max(now.Sub(l.renewed), now.Round(0).Sub(l.renewed.Round(0)))
+	return !l.lost && passed+d < l.store.lease
+}
+
+// Release gives the lock back, if it is still this lease's. A second is none.
+func (l *lease) Release() error {
+	var err error
+	l.released.Do(func() {
+		l.stop()
+		<-l.stopped
+		l.mu.Lock()
+		l.lost = true
+		l.mu.Unlock()
+		err = l.store.write(context.Background(), func(c *conn) error {
+			_, err := c.exec(`DELETE FROM locks WHERE stack = ? AND fence = ?`, l.stack, l.fence)
+			return err
+		})
+	})
+	return in(err, "release the lock of stack %s", l.name)
+}
+
+func (s *store) ForceUnlock(ctx context.Context, stack string, fence int64) error {
+	err := s.write(ctx, func(c *conn) error {
+		id, _, err := stackID(c, stack)
+		if err != nil {
+			return err
+		}
+		have, err := lockAt(c, id)
+		if err != nil {
+			return err
+		}
+		if have == nil {
+			return errors.New("it is not locked")
+		}
+		if have.Fence != fence {
+			return fmt.Errorf("its lock has the number %d now: %w", have.Fence, &state.LockedError{Stack: stack, Lock: *have})
+		}
+		_, err = c.exec(`DELETE FROM locks WHERE stack = ?`, id)
+		return err
+	})
+	return in(err, "unlock stack %s", stack)
+}
