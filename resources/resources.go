@@ -15,9 +15,23 @@ var source embed.FS
 func All() *schema.Types {
 	from := schema.WithSource(source)
 	return schema.NewTypes(
+		schema.Declare[AvailabilityZones]("availability_zones", schema.Data, from),
+		schema.Declare[FloatingIP]("floating_ip", from),
+		schema.Declare[FloatingIPAssociation]("floating_ip_association", from),
+		schema.Declare[Network]("network", from),
+		schema.Declare[PhysicalNetwork]("physical_network", schema.Data, from),
+		schema.Declare[Port]("port", from),
+		schema.Declare[Project]("project", from),
+		schema.Declare[Quota]("quota", from),
 		schema.Declare[RandomID]("random_id", from),
 		schema.Declare[RandomPassword]("random_password", from),
 		schema.Declare[RandomString]("random_string", from),
+		schema.Declare[Route]("route", from),
+		schema.Declare[Router]("router", from),
+		schema.Declare[RouterInterface]("router_interface", from),
+		schema.Declare[SecurityGroup]("security_group", from),
+		schema.Declare[SecurityGroupRule]("security_group_rule", from),
+		schema.Declare[Subnet]("subnet", from),
 		schema.Declare[Value]("terraform_data", from),
 		schema.Declare[Value]("value", from),
 	)

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 )
@@ -101,6 +102,7 @@ func (t *Type) Plan(prior, want cty.Value) Change {
 	var unsettled []*Attribute
 	for _, a := range t.Attributes {
 		was, w := prior.GetAttr(a.Name), want.GetAttr(a.Name)
+		w = a.inherit(w, was)
 		next := w
 		switch {
 		case a.Copies != "":
@@ -182,6 +184,43 @@ func (t *Type) create(want cty.Value) Change {
 	}
 	c.Planned = cty.ObjectVal(vals)
 	return c
+}
+
+// inherit fills what cairn chose inside the objects of a list from the object at
+// the same place before, where the author is silent about it.
+func (a *Attribute) inherit(want, was cty.Value) cty.Value {
+	if !slices.ContainsFunc(a.Nested, func(n *Attribute) bool { return n.Source == Assigned }) ||
+		isNull(want) || isNull(was) || !want.IsKnown() || want.IsMarked() || was.IsMarked() || !want.Type().IsListType() {
+		return want
+	}
+	before, after := was.AsValueSlice(), want.AsValueSlice()
+	for i := range min(len(before), len(after)) {
+		if !after[i].IsKnown() || isNull(after[i]) || after[i].IsMarked() || !a.sameBesides(before[i], after[i]) {
+			continue
+		}
+		vals := after[i].AsValueMap()
+		for _, n := range a.Nested {
+			if n.Source == Assigned && isNull(vals[n.Name]) {
+				vals[n.Name] = before[i].GetAttr(n.Name)
+			}
+		}
+		after[i] = cty.ObjectVal(vals)
+	}
+	if len(after) == 0 {
+		return want
+	}
+	return cty.ListVal(after)
+}
+
+// sameBesides reports whether two nested objects agree in what authors choose:
+// otherwise the one is not the other's successor.
+func (a *Attribute) sameBesides(x, y cty.Value) bool {
+	for _, n := range a.Nested {
+		if n.Source != Assigned && !n.equal(x.GetAttr(n.Name), y.GetAttr(n.Name)) {
+			return false
+		}
+	}
+	return true
 }
 
 // copied is the value of an attribute that copies another one, as far as that is

@@ -99,6 +99,9 @@ type (
 	// Claims fills in the assigned attributes that are still empty, and takes from
 	// the ledger what the object must not share.
 	Claimer interface{ Claims(World, Ledger) error }
+	// Follows lists the ids of objects whose steps come before this one's, although
+	// no attribute refers to them.
+	Follower interface{ Follows(World) []string }
 	// Lookup fills in a data source that reads facts of the cloud.
 	Lookuper interface{ Lookup(World) error }
 )
