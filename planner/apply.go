@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources/address"
 	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
 )
@@ -210,6 +212,9 @@ func (e *execution) record(x *Change, v cty.Value) (*state.Record, error) {
 		Want: x.want, Attrs: clear, Secret: secret, Serial: e.plan.Serial}
 	if x.block != nil {
 		r.Deps = e.deps(x.block)
+		if len(x.follows) > 0 {
+			r.Deps = e.followed(x, r.Deps)
+		}
 	} else if x.record != nil {
 		r.Deps, r.Want, r.CreateBeforeDestroy = x.record.Deps, x.record.Want, x.record.CreateBeforeDestroy
 	}
@@ -217,6 +222,23 @@ func (e *execution) record(x *Change, v cty.Value) (*state.Record, error) {
 		r.Seen = hashOf(e.site, x.Type, x.Type.Stable(v))
 	}
 	return r, nil
+}
+
+// followed adds the blocks of what a step comes after, so that what it made goes
+// before them.
+func (e *execution) followed(x *Change, deps []string) []string {
+	all := slices.Clone(deps)
+	for _, id := range x.follows {
+		for _, k := range e.plan.world.kinds {
+			if f := k.byID[id]; f != nil && f.stack == "" {
+				if o, err := address.Parse(f.address); err == nil {
+					all = append(all, o.Block().String())
+				}
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (e *execution) deps(b *lang.Block) []string {

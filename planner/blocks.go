@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/cairncloud/cairn/lang"
@@ -20,6 +22,7 @@ type blockOrder struct {
 // orderBlocks finds the order, or says which blocks go round in a circle.
 func orderBlocks(blocks []*lang.Block) (*blockOrder, hcl.Diagnostics) {
 	o := &blockOrder{all: blocks, group: make([]int, len(blocks))}
+	follow(blocks)
 	w := newWeb(len(blocks))
 	for _, b := range blocks {
 		for _, m := range b.Mentions {
@@ -135,4 +138,58 @@ func known(m lang.Mention) bool {
 	}
 	a := m.Block.Type.Attribute(m.Attr)
 	return a != nil && a.Source == schema.Assigned && a.Copies == ""
+}
+
+// follow adds the mentions that types ask for: of blocks of the types that theirs
+// comes after, where both mention the same resource.
+func follow(blocks []*lang.Block) {
+	type kind struct {
+		of  *lang.Block
+		typ string
+	}
+	users := map[kind][]*lang.Block{}
+	wanted := map[string]bool{}
+	for _, b := range blocks {
+		if b.Kind == lang.KindResource {
+			for _, t := range b.Type.After {
+				wanted[t] = true
+			}
+		}
+	}
+	if len(wanted) == 0 {
+		return
+	}
+	for _, b := range blocks {
+		if b.Kind == lang.KindResource && wanted[b.Type.Name] {
+			for _, m := range b.Mentions {
+				users[kind{m.Block, b.Type.Name}] = append(users[kind{m.Block, b.Type.Name}], b)
+			}
+		}
+	}
+	for _, b := range blocks {
+		if b.Kind != lang.KindResource || len(b.Type.After) == 0 {
+			continue
+		}
+		met := map[*lang.Block]bool{b: true}
+		named := map[string]bool{} // a port that names its subnet waits for no other one
+		for _, m := range b.Mentions {
+			met[m.Block] = true
+			if m.Block.Kind == lang.KindResource {
+				named[m.Block.Type.Name] = true
+			}
+		}
+		for _, m := range slices.Clone(b.Mentions) {
+			for _, t := range b.Type.After {
+				if named[t] {
+					continue
+				}
+				for _, u := range users[kind{m.Block, t}] {
+					if !met[u] {
+						met[u] = true
+						b.Mentions = append(b.Mentions, lang.Mention{Block: u, Attr: "id", Range: m.Range})
+					}
+				}
+			}
+		}
+	}
 }

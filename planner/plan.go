@@ -771,12 +771,17 @@ func (w *walk) whole() hcl.Diagnostics {
 		if c.late || c.Action == Delete || c.Action == Forget || c.Deposed != "" || c.Planned == cty.NilVal {
 			continue
 		}
-		if _, ok := c.Type.New().(schema.WorldChecker); !ok {
+		_, checks := c.Type.New().(schema.WorldChecker)
+		_, follows := c.Type.New().(schema.Follower)
+		if !checks && !follows {
 			continue
 		}
 		object, err := c.Type.ToGo(c.Planned)
-		if err == nil {
+		if checks && err == nil {
 			err = object.(schema.WorldChecker).Checks(w.world)
+		}
+		if follows && err == nil {
+			c.follows = object.(schema.Follower).Follows(w.world)
 		}
 		for _, x := range schema.AsProblems(err) {
 			diags = append(diags, w.about(c, x))

@@ -134,10 +134,11 @@ func (c *course) forward(p *Plan, of map[*lang.Block][]*Change) {
 // backward lays out what goes: an object after those that depend on it, by the
 // dependencies that were recorded when they were made.
 func (c *course) backward(p *Plan) {
-	byName := map[string]*Change{}
+	byName, byID := map[string]*Change{}, map[string]*Change{}
 	for _, x := range p.Changes {
 		if x.Deposed == "" {
 			byName[x.name] = x
+			byID[x.ID] = x
 		}
 	}
 	orphans := map[string]bool{} // blocks with an instance that goes for good
@@ -189,6 +190,11 @@ func (c *course) backward(p *Plan) {
 			// anew first and so waits for the update.
 			if g, ok := c.gone[block]; ok {
 				c.soft = append(c.soft, [2]int{g, c.makes[x]})
+			}
+		}
+		for _, id := range x.follows {
+			if v, ok := c.makes[byID[id]]; ok {
+				c.soft = append(c.soft, [2]int{v, c.makes[x]})
 			}
 		}
 		for _, from := range x.edges {

@@ -71,7 +71,7 @@ func (f *FloatingIP) address(w schema.World, l schema.Ledger) error {
 		}
 	}
 	if len(subnets) == 0 {
-		return schema.Problem{Code: "CRN-IP-2", Attribute: "floating_network_id", Summary: "No IPv4 subnet of the network fits", Detail: "A floating address is of an IPv4 subnet of the external network. If the subnet is in this stack, let floating_network_id be its network_id."}
+		return schema.Problem{Code: "CRN-IP-2", Attribute: "floating_network_id", Summary: "No IPv4 subnet of the network fits", Detail: "A floating address is of an IPv4 subnet of the external network."}
 	}
 	slices.SortFunc(subnets, func(a, b *Subnet) int { return a.CIDR.Addr().Compare(b.CIDR.Addr()) })
 	if f.Address.IsValid() {

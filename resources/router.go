@@ -64,7 +64,7 @@ func (r *Router) Claims(w schema.World, l schema.Ledger) error {
 		r.ExternalFixedIPs = oneOfEach(w, r.ExternalNetworkID)
 	}
 	if len(r.ExternalFixedIPs) == 0 {
-		return schema.Problem{Code: "CRN-IP-2", Attribute: "external_network_id", Summary: "The external network has no subnet", Detail: fmt.Sprintf("Network %s needs a subnet before a router can have an address on it. If the subnet is in this stack, let external_network_id be its network_id: external_network_id = subnet.NAME.network_id.", n.Name)}
+		return schema.Problem{Code: "CRN-IP-2", Attribute: "external_network_id", Summary: "The external network has no subnet", Detail: fmt.Sprintf("Network %s needs a subnet before a router can have an address on it.", n.Name)}
 	}
 	for i := range r.ExternalFixedIPs {
 		if err := r.ExternalFixedIPs[i].claim(w, l, r.ExternalNetworkID, r.GatewayMAC, fmt.Sprintf("external_fixed_ips[%d]", i)); err != nil {

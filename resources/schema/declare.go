@@ -28,6 +28,10 @@ func Version(upgrades ...Upgrade) Option {
 // WithTimeouts sets the default time that a driver's calls may take.
 func WithTimeouts(d Timeouts) Option { return func(t *Type) { t.Timeouts = d } }
 
+// After puts objects of the type after those of the named types that refer to
+// the same objects.
+func After(types ...string) Option { return func(t *Type) { t.After = types } }
+
 // Data declares a type that can only be read.
 func Data(t *Type) { t.DataOnly = true }
 

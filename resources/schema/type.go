@@ -21,6 +21,9 @@ type Type struct {
 	// DataOnly types can be read with a data block and never made.
 	DataOnly bool
 	Timeouts Timeouts
+	// After names types: an object comes after those of them that refer to the same
+	// objects as it does. A port comes after the subnets of its network.
+	After []string
 
 	byName   map[string]*Attribute
 	object   cty.Type
