@@ -272,6 +272,12 @@ func (e *execution) loop() error {
 	e.poisoned, e.revised = map[int]bool{}, map[*lang.Block]bool{}
 	e.calls, e.answers = make(chan call), make(chan answer, e.opt.Parallelism)
 	defer close(e.calls)
+	quit := make(chan struct{})
+	defer close(quit)
+	ctx, cancel := context.WithCancelCause(e.ctx)
+	defer cancel(nil)
+	e.ctx = ctx
+	go e.watch(cancel, quit)
 	for range min(e.opt.Parallelism, len(e.steps)) {
 		go e.work()
 	}
@@ -520,8 +526,8 @@ func (e *execution) dispatch(v int, s *step) {
 		}
 		return err
 	}()
-	if err == nil && !e.lease.Good(k.timeout) {
-		err = fmt.Errorf("the lock of the stack does not last for the %s that the call may take", k.timeout)
+	if err == nil && !e.lease.Good(leaseMargin) {
+		err = errLease
 	}
 	if err != nil {
 		e.failed(v, s, err, 0, nil)
@@ -529,6 +535,30 @@ func (e *execution) dispatch(v int, s *step) {
 	}
 	e.busy++
 	e.calls <- k
+}
+
+// leaseMargin is how long a lease must last for a call to begin or go on. It is
+// renewed well before; when it can't be, calls under way are called off while
+// nobody else can have taken the lock over yet.
+const leaseMargin = 2 * time.Second
+
+var errLease = errors.New("the lock of the stack could not be renewed in time")
+
+// watch calls the drivers off when the lease is about to be lost.
+func (e *execution) watch(cancel context.CancelCauseFunc, quit <-chan struct{}) {
+	tick := time.NewTicker(leaseMargin / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-quit:
+			return
+		case <-tick.C:
+			if !e.lease.Good(leaseMargin) {
+				cancel(errLease)
+				return
+			}
+		}
+	}
 }
 
 func (x *Change) timeout(p part) time.Duration {

@@ -9,7 +9,8 @@ import (
 )
 
 // A web is vertices 0 to n-1 and what each waits for. It is put in order with a
-// ready queue: the library's own sorts are quadratic.
+// ready queue: the library's own sorts are quadratic. In the library vertices
+// count from 1, because its search for components passes a zero vertex over.
 type web struct {
 	g graph.Graph[int, int]
 	n int
@@ -24,8 +25,8 @@ func newWeb(n int) *web {
 }
 
 func (w *web) add() int {
-	_ = w.g.AddVertex(w.n) // the numbers are all new
 	w.n++
+	_ = w.g.AddVertex(w.n) // the numbers are all new
 	return w.n - 1
 }
 
@@ -34,7 +35,7 @@ func (w *web) before(from, to int) bool {
 	if from == to {
 		return false
 	}
-	err := w.g.AddEdge(from, to)
+	err := w.g.AddEdge(from+1, to+1)
 	if err != nil && !errors.Is(err, graph.ErrEdgeAlreadyExists) {
 		panic("planner: " + err.Error())
 	}
@@ -42,7 +43,7 @@ func (w *web) before(from, to int) bool {
 }
 
 func (w *web) remove(from, to int) {
-	if err := w.g.RemoveEdge(from, to); err != nil {
+	if err := w.g.RemoveEdge(from+1, to+1); err != nil {
 		panic("planner: " + err.Error())
 	}
 }
@@ -58,12 +59,13 @@ func (w *web) links() (next [][]int, waits []int) {
 		if len(to) == 0 {
 			continue
 		}
-		next[from] = make([]int, 0, len(to))
+		after := make([]int, 0, len(to))
 		for v := range to {
-			next[from] = append(next[from], v)
-			waits[v]++
+			after = append(after, v-1)
+			waits[v-1]++
 		}
-		slices.Sort(next[from])
+		slices.Sort(after)
+		next[from-1] = after
 	}
 	return next, waits
 }
@@ -105,6 +107,9 @@ func (w *web) loops() [][]int {
 	var loops [][]int
 	for _, c := range all {
 		if len(c) > 1 {
+			for i := range c {
+				c[i]--
+			}
 			slices.Sort(c)
 			loops = append(loops, c)
 		}

@@ -277,7 +277,6 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value, again *Change) hcl.
 	}
 	if c.Action == CreateDelete && w.bothHold(c) {
 		c.Action = DeleteCreate
-		c.cbd = false
 		c.Note = "destroyed first: the system can't hold both at once"
 	}
 	if c.Action.Replaces() && c.block.Lifecycle.PreventDestroy {
@@ -401,7 +400,7 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 			}
 			return diags
 		}
-		c.Planned = t.FromGo(object, c.Planned)
+		c.Planned = stillUnknown(t, c.Planned, t.FromGo(object, c.Planned))
 	}
 	c.Planned = t.Settle(c.Planned)
 	c.claims = chosen.claims
@@ -411,6 +410,17 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		}
 	}
 	return nil
+}
+
+// stillUnknown puts back what only the system can tell: a struct has no unknown.
+func stillUnknown(t *schema.Type, planned, claimed cty.Value) cty.Value {
+	vals := claimed.AsValueMap()
+	for _, a := range t.Attributes {
+		if v := planned.GetAttr(a.Name); !v.IsWhollyKnown() {
+			vals[a.Name] = v
+		}
+	}
+	return cty.ObjectVal(vals)
 }
 
 // bothHold reports whether the two generations of a replacement would hold the
@@ -554,6 +564,8 @@ func (w *walk) loop(group []*lang.Block) hcl.Diagnostics {
 		return diags
 	}
 	replaced := map[address.Object]bool{}
+	mark := len(w.plan.Changes)
+	unchanged, objects := w.plan.Unchanged, w.plan.Objects
 	for {
 		for _, c := range members {
 			w.eval.Set(c.inst, w.foreseen(c, replaced[c.Address]))
@@ -563,9 +575,6 @@ func (w *walk) loop(group []*lang.Block) hcl.Diagnostics {
 				w.eval.Done(b)
 			}
 		}
-		mark := len(w.plan.Changes)
-		unchanged, objects := w.plan.Unchanged, w.plan.Objects
-		diags = nil
 		// Twice: the second round sees what the first one chose.
 		for range 2 {
 			w.plan.Changes = w.plan.Changes[:mark]

@@ -3,6 +3,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -156,6 +158,20 @@ type Drift struct {
 	Before, After cty.Value
 }
 
+// silent reports a change that only keeps a record up to date with its
+// configuration: nobody needs to be asked.
+func (c *Change) silent() bool {
+	return c.Action == NoOp && c.Imported == "" && c.Moved == (address.Object{})
+}
+
+// Silent reports whether an empty plan still has records to bring up to date.
+func (p *Plan) Silent() bool { return p.Empty() && len(p.Changes) > 0 }
+
+// Visible are the changes that a reader is shown.
+func (p *Plan) Visible() []*Change {
+	return slices.DeleteFunc(slices.Clone(p.Changes), (*Change).silent)
+}
+
 // Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool {
 	for _, o := range p.Outputs {
@@ -163,7 +179,7 @@ func (p *Plan) Empty() bool {
 			return false
 		}
 	}
-	return len(p.Changes) == 0
+	return !slices.ContainsFunc(p.Changes, func(c *Change) bool { return !c.silent() })
 }
 
 func same(a, b cty.Value) bool {

@@ -162,14 +162,17 @@ type packed struct {
 
 // Sources is the whole configuration that the plan was made from.
 func (p *Plan) Sources() ([]byte, error) {
-	bundle, err := p.conf.Bundle().Marshal()
+	bundle, err := p.conf.Bundle().MarshalBinary()
 	if err != nil {
 		return nil, err
 	}
 	x := packed{Dir: p.conf.Dir, Bundle: bundle, Values: map[string]json.RawMessage{}}
 	secret := map[string]json.RawMessage{}
-	for name, v := range p.conf.Values() {
-		plain, marks := v.UnmarkDeep()
+	for name, variable := range p.conf.Variables {
+		if variable.Value == cty.NilVal {
+			continue
+		}
+		plain, marks := variable.Value.UnmarkDeep()
 		text, err := ctyjson.Marshal(plain, cty.DynamicPseudoType)
 		if err != nil {
 			return nil, fmt.Errorf("variable %s: %w", name, err)
@@ -201,8 +204,8 @@ func Unpack(site *Site, sources []byte) (*lang.Stack, hcl.Diagnostics) {
 	if err := json.Unmarshal(sources, &x); err != nil {
 		return bad(err)
 	}
-	bundle, err := lang.UnmarshalBundle(x.Bundle)
-	if err != nil {
+	bundle := &lang.Bundle{}
+	if err := bundle.UnmarshalBinary(x.Bundle); err != nil {
 		return bad(err)
 	}
 	values := map[string]cty.Value{}

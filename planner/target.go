@@ -202,7 +202,7 @@ func (w *walk) destroyFirst() {
 	}
 	for _, c := range w.plan.Changes {
 		if c.Action == CreateDelete && fell[c.block] {
-			c.Action, c.cbd = DeleteCreate, false
+			c.Action = DeleteCreate
 			c.Note = "destroyed first: it depends on an object that must be"
 		}
 	}

@@ -128,7 +128,7 @@ func (a *app) applySaved(ctx context.Context, path string, flags *applyFlags) er
 	}
 	defer func() { _ = lease.Release() }()
 	p, s, diags := saved.Plan(ctx, site)
-	if err := a.complain(s.Files(), diags); err != nil {
+	if err := a.complain(sources(s), diags); err != nil {
 		return err
 	}
 	if p.Empty() {

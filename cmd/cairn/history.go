@@ -127,15 +127,15 @@ func (a *app) rollback(ctx context.Context, site *planner.Site, name string, id 
 	if err != nil {
 		return err
 	}
-	sources, err := site.Store.Sources(ctx, name, id)
+	kept, err := site.Store.Sources(ctx, name, id)
 	if err != nil {
 		return err
 	}
-	if len(sources) == 0 {
+	if len(kept) == 0 {
 		return fmt.Errorf("run %d (%s) applied no configuration, so there is none to go back to", id, run.Command)
 	}
-	s, diags := planner.Unpack(site, sources)
-	if err := a.complain(s.Files(), diags); err != nil {
+	s, diags := planner.Unpack(site, kept)
+	if err := a.complain(sources(s), diags); err != nil {
 		return err
 	}
 	opt, err := flags.options()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -34,8 +36,14 @@ func writeOutputs(w io.Writer, outputs []planner.OutputChange) {
 // stackName is the name of the stack in a folder. A stack that can't be loaded
 // still has outputs and records, so only its name is asked for.
 func (a *app) stackName(dir string) (string, error) {
-	name, diags := lang.StackName(dir)
-	return name, a.complain(nil, diags)
+	if a.types == nil {
+		a.types = resources.All()
+	}
+	s, diags := lang.Load(dir, lang.Options{Types: a.types, Env: os.Environ()})
+	if s != nil && s.Name != "" {
+		return s.Name, nil
+	}
+	return "", a.complain(sources(s), diags)
 }
 
 func (a *app) outputCommand() *cobra.Command {

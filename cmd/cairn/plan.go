@@ -40,7 +40,11 @@ func (v varFlag) Type() string {
 	return "NAME=VALUE"
 }
 func (v varFlag) Set(s string) error {
-	*v.list = append(*v.list, lang.VarArg{File: v.file, Text: s})
+	if v.file {
+		*v.list = append(*v.list, lang.VarArg{File: s})
+	} else {
+		*v.list = append(*v.list, lang.VarArg{Assign: s})
+	}
 	return nil
 }
 
@@ -106,11 +110,11 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Say what is wrong with a stack, without looking at any cloud",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.load(folder(args), lang.Options{Vars: flags.vars, Validate: true})
+			s, err := a.load(folder(args), lang.Options{Vars: flags.vars})
 			if err != nil {
 				return err
 			}
-			if err := a.complain(s.Files(), planner.Validate(s)); err != nil {
+			if err := a.complain(sources(s), planner.Validate(s)); err != nil {
 				return err
 			}
 			fmt.Fprintf(a.out, "Stack %s is valid.\n", s.Name)
@@ -129,7 +133,7 @@ func (a *app) plan(ctx context.Context, s *lang.Stack, opt planner.Options) (*pl
 		return nil, err
 	}
 	p, diags := planner.Make(ctx, site, s, opt)
-	if err := a.complain(s.Files(), diags); err != nil {
+	if err := a.complain(sources(s), diags); err != nil {
 		return nil, err
 	}
 	return p, nil

@@ -87,14 +87,18 @@ func (a *app) load(dir string, opt lang.Options) (*lang.Stack, error) {
 	}
 	opt.Types, opt.Env = a.types, os.Environ()
 	s, diags := lang.Load(dir, opt)
-	var files map[string]*hcl.File
-	if s != nil {
-		files = s.Files()
-	}
-	if err := a.complain(files, diags); err != nil {
+	if err := a.complain(sources(s), diags); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// sources are the texts that complaints quote; a stack may be nil.
+func sources(s *lang.Stack) map[string]*hcl.File {
+	if s == nil {
+		return nil
+	}
+	return s.Sources
 }
 
 // open links the cloud that a stack is applied to.
