@@ -42,7 +42,7 @@ func (r *Redactor) Add(secret string) {
 	r.forms[secret] = true
 	for _, form := range []string{
 		bare(strconv.Quote(secret)), bare(strconv.QuoteToASCII(secret)), bare(asJSON(secret, true)), bare(asJSON(secret, false)),
-		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), fmt.Sprintf("%x", secret),
+		url.QueryEscape(secret), url.PathEscape(secret), strings.ReplaceAll(url.QueryEscape(secret), "+", "%20"), html.EscapeString(secret), fmt.Sprintf("%x", secret),
 		strings.ReplaceAll(secret, "\n", " "),
 	} {
 		r.forms[form] = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -232,7 +233,7 @@ func writeForever(path string) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for turn := 0; ; {
 		snap, err := s.Snapshot(ctx, "erp")
 		if err != nil {
 			return err
@@ -256,7 +257,7 @@ func writeForever(path string) error {
 		if err != nil {
 			return err
 		}
-		if snap.Serial == 0 {
+		if turn++; turn == 1 {
 			fmt.Println("running")
 		}
 		for g := range 4 {
@@ -280,10 +281,8 @@ func TestKilledWhileWriting(t *testing.T) {
 	last := int64(0)
 	for round := range 8 {
 		c := spawn(t, "write", path)
-		if round == 0 {
-			c.line(t)
-		}
-		time.Sleep(time.Duration(20+round*13) * time.Millisecond)
+		c.line(t)
+		time.Sleep(time.Duration(rand.N(40)) * time.Millisecond)
 		c.kill()
 
 		s := open(t, path)
@@ -316,7 +315,7 @@ func TestKilledWhileWriting(t *testing.T) {
 		last = snap.Serial
 		must(t, s.Close())
 	}
-	if last < 10 {
-		t.Errorf("only %d turns: nothing was tried", last)
+	if last < 8 { // a run was begun each time
+		t.Errorf("only %d turns", last)
 	}
 }
