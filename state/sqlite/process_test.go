@@ -279,7 +279,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "cairn.db")
 	last := int64(0)
-	for round := range 8 {
+	for range 8 {
 		c := spawn(t, "write", path)
 		c.line(t)
 		time.Sleep(time.Duration(rand.N(40)) * time.Millisecond)
