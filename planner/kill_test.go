@@ -153,7 +153,7 @@ func child(dir string) int {
 	}
 	out, err := p.Apply(ctx, &killedLease{lease, kill}, planner.ApplyOptions{Command: "apply", Parallelism: 2})
 	if err == nil {
-		err = out.Err()
+		err = failures(out)
 	}
 	if err != nil {
 		return fail(err)

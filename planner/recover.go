@@ -106,9 +106,14 @@ func (r *recovery) creation(s *state.Step, t *schema.Type, h providers.Handle) (
 	if err != nil {
 		return state.End{}, err
 	}
+	old := r.records[state.Ref{Address: s.Address}]
 	end, err := r.keep(s, t, t.FromGo(object, planned))
-	if old := r.records[state.Ref{Address: s.Address}]; old != nil && old.ID != s.ID {
-		end.Move = &state.Move{From: state.Ref{Address: s.Address}, To: state.Ref{Address: s.Address, Deposed: deposedMark(old)}}
+	if old != nil && old.ID != s.ID { // made before what it replaces goes
+		deposed := *old
+		deposed.Deposed = deposedMark(old)
+		to := state.Ref{Address: s.Address, Deposed: deposed.Deposed}
+		r.records[to] = &deposed
+		end.Move = &state.Move{From: state.Ref{Address: s.Address}, To: to}
 	}
 	return end, err
 }

@@ -164,6 +164,19 @@ func (c *course) backward(p *Plan) {
 			}
 		}
 	}
+	// What an object will claim whose configuration is known only in apply, the plan
+	// can't tell: it comes after those of its type that go, and give back theirs.
+	freed := map[string]int{}
+	for _, x := range p.Changes {
+		if x.Action == Delete {
+			c.before(c.deletes[x], c.joint(freed, x.Type.Name))
+		}
+	}
+	for _, x := range p.Changes {
+		if v, ok := freed[x.Type.Name]; ok && x.late && x.makes() {
+			c.soft = append(c.soft, [2]int{v, c.makes[x]})
+		}
+	}
 	for _, x := range p.Changes {
 		block := x.Address.Block().String()
 		d, deletes := c.deletes[x]
