@@ -30,21 +30,23 @@ type lease struct {
 
 func (s *store) Lock(ctx context.Context, stack string, who state.Holder, wait time.Duration) (state.Lease, error) {
 	until := time.Now().Add(wait)
+	var held error // by whom, when it was looked at last
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		l, err := s.tryLock(ctx, stack, who)
-		if err == nil {
+		switch left := time.Until(until); {
+		case err == nil:
 			return l, nil
-		}
-		left := time.Until(until)
-		if !errors.Is(err, state.ErrLocked) || left <= 0 {
+		case held != nil && ctx.Err() != nil:
+			return nil, fmt.Errorf("wait for the lock: %w: %w", ctx.Err(), held)
+		case !errors.Is(err, state.ErrLocked) || left <= 0:
 			return nil, in(err, "lock")
-		}
-		// Not all that wait ask at the same moment.
-		pause := min(pause/2+rand.N(pause), left)
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the lock: %w: %w", ctx.Err(), err)
-		case <-time.After(pause):
+		default:
+			held = err
+			// Not all that wait ask at the same moment.
+			select {
+			case <-ctx.Done():
+			case <-time.After(min(pause/2+rand.N(pause), left)):
+			}
 		}
 	}
 }
