@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -116,4 +117,39 @@ func TestLockWaits(t *testing.T) {
 	next, err := other.Lock(ctx, "erp", state.Me("test"), 10*time.Second)
 	must(t, err)
 	must(t, next.Release())
+}
+
+// Of many that ask at one moment one gets the lock.
+func TestLockHasOneHolder(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cairn.db")
+	var stores []state.Store
+	for range 4 {
+		stores = append(stores, open(t, path))
+	}
+	for i := range 20 {
+		stack := fmt.Sprint("stack", i)
+		start, got := make(chan struct{}), make(chan state.Lease)
+		for _, s := range stores {
+			go func() {
+				<-start
+				l, err := s.Lock(ctx, stack, state.Me("test"), 0)
+				if err != nil && !errors.Is(err, state.ErrLocked) {
+					t.Error(err)
+				}
+				got <- l
+			}()
+		}
+		close(start)
+		holders := 0
+		for range stores {
+			if l := <-got; l != nil {
+				holders++
+				defer l.Release()
+			}
+		}
+		if holders != 1 {
+			t.Fatalf("%s has %d holders", stack, holders)
+		}
+	}
 }
