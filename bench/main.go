@@ -79,7 +79,7 @@ func bench(sizes, only string, peers int, limit time.Duration) error {
 		return err
 	}
 	defer os.RemoveAll(work)
-	cairn := filepath.Join(work, "cairn")
+	cairn := filepath.Join(work, "bin", "cairn")
 	build := exec.Command("go", "build", "-trimpath", "-o", cairn, "./cmd/cairn")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

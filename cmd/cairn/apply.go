@@ -104,6 +104,10 @@ func (a *app) carryOut(ctx context.Context, s *lang.Stack, opt planner.Options, 
 		return err
 	}
 	a.show(a.out, p)
+	if p.Silent() {
+		_, err := p.Apply(ctx, lease, planner.ApplyOptions{Command: command})
+		return err
+	}
 	if p.Empty() {
 		return nil
 	}

@@ -13,6 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cairncloud/cairn/resources/schema"
 )
 
 // version is set by the build.
@@ -115,6 +118,7 @@ embedded cloud, which needs nothing but this program.
 	f.StringVar(&a.chdir, "chdir", "", "work in this folder")
 	f.StringVar(&a.cloudFile, "cloud", os.Getenv("CAIRN_CLOUD"), "the cloud file (else CAIRN_CLOUD, else cloud.hcl in the stack's folder or above, else the embedded cloud)")
 	f.BoolVar(&a.noColor, "no-color", false, "write without colours")
+	root.SetFlagErrorFunc(nearestFlag)
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return a.enter() }
 	root.AddCommand(
 		a.validateCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(),
@@ -122,4 +126,19 @@ embedded cloud, which needs nothing but this program.
 		a.forceUnlockCommand(), a.versionCommand(),
 	)
 	return root
+}
+
+// nearestFlag answers a mistyped flag with the one that was most likely meant.
+func nearestFlag(c *cobra.Command, err error) error {
+	wrong, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return err
+	}
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	text := fmt.Sprintf("%s has no flag -%s", c.CommandPath(), wrong)
+	if near := schema.Nearest(wrong, names); near != "" {
+		return fmt.Errorf("%s; did you mean -%s?", text, near)
+	}
+	return fmt.Errorf("%s: `%s -help` lists them", text, c.CommandPath())
 }

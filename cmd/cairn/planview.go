@@ -29,9 +29,9 @@ func (v planView) plan(p *planner.Plan) {
 		v.line("%s %s", v.bold("Nothing to do."), fmt.Sprintf("Stack %s is as its configuration says (%s).", p.Stack, plural(p.Objects, "object")))
 		return
 	}
-	if len(p.Changes) > 0 {
+	if visible := p.Visible(); len(visible) > 0 {
 		v.line("In stack %s:\n", v.bold(p.Stack))
-		for _, c := range p.Changes {
+		for _, c := range visible {
 			v.change(c)
 		}
 	}

@@ -143,12 +143,33 @@ func (a *Attribute) complain(v cty.Value, path string, all *Problems) {
 // Nearest finds the candidate that a mistyped word most likely meant, or "".
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", max(len(word)/3, 1)+1
+	if len(word) < 3 { // every other short word would be near
+		bestDistance = 1
+	}
 	for _, c := range candidates {
-		if d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil); d < bestDistance {
+		d := levenshtein.Distance(strings.ToLower(word), strings.ToLower(c), nil)
+		if d == 2 && swapped(word, c) {
+			d = 1
+		}
+		if d < bestDistance {
 			best, bestDistance = c, d
 		}
 	}
 	return best
+}
+
+// swapped reports whether two words differ by two letters beside each other that
+// changed places.
+func swapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) - 1 {
+		if a[i] != b[i] {
+			return a[i] == b[i+1] && a[i+1] == b[i] && a[i+2:] == b[i+2:]
+		}
+	}
+	return false
 }
 
 // decodes tries the way into the attribute's Go type, which knows the syntax of

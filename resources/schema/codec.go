@@ -370,9 +370,17 @@ func (t *Type) FromGo(p any, like cty.Value) cty.Value {
 				continue
 			}
 		}
-		vals[a.Name] = a.codec.fromGo(f)
+		vals[a.Name] = a.hide(a.codec.fromGo(f))
 	}
 	return cty.ObjectVal(vals)
+}
+
+// hide marks the value of an attribute that is always sensitive.
+func (a *Attribute) hide(v cty.Value) cty.Value {
+	if !a.Sensitive || v.IsMarked() || v.IsNull() {
+		return v
+	}
+	return v.Mark(Sensitive)
 }
 
 // same compares two fields as values; sets in any order.

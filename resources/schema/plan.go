@@ -2,7 +2,6 @@ package schema
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
@@ -33,19 +32,18 @@ type Change struct {
 	Problems Problems // changes that can't be made at all
 }
 
-// Fill puts the defaults of the declaration where a configuration says nothing.
+// Fill puts the defaults of the declaration where a configuration says nothing,
+// and marks what is sensitive by its declaration.
 func (t *Type) Fill(config cty.Value) cty.Value {
 	var vals map[string]cty.Value
 	for _, a := range t.Attributes {
-		v := config.GetAttr(a.Name)
-		f := a.fill(v)
-		if f == v {
+		if a.Default == cty.NilVal && !a.Sensitive && !a.hasNestedDefaults() {
 			continue
 		}
 		if vals == nil {
-			vals = maps.Clone(config.AsValueMap())
+			vals = config.AsValueMap()
 		}
-		vals[a.Name] = f
+		vals[a.Name] = a.hide(a.fill(vals[a.Name]))
 	}
 	if vals == nil {
 		return config
@@ -54,13 +52,13 @@ func (t *Type) Fill(config cty.Value) cty.Value {
 }
 
 func (a *Attribute) fill(v cty.Value) cty.Value {
-	if v.IsNull() {
+	if isNull(v) {
 		if a.Default != cty.NilVal {
 			return a.Default
 		}
 		return v
 	}
-	if !a.hasNestedDefaults() || !v.IsKnown() {
+	if v.IsMarked() || !a.hasNestedDefaults() || !v.IsKnown() {
 		return v
 	}
 	filled, err := cty.Transform(v, func(p cty.Path, x cty.Value) (cty.Value, error) {
