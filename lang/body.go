@@ -101,7 +101,7 @@ func (s *shape) words() []string {
 
 func (l *loader) unknownBlock(b *block, s *shape, what string) {
 	if slices.Contains(s.args, b.typ) {
-		l.bad(b.header, fmt.Sprintf("%s is an argument, not a block", capital(b.typ)), fmt.Sprintf("Write it with an equals sign: %s = ...", b.typ))
+		l.bad(b.header, fmt.Sprintf("%s is an argument, not a block", b.typ), fmt.Sprintf("Write it with an equals sign: %s = ...", b.typ))
 		return
 	}
 	detail := fmt.Sprintf("%s has no such block.%s", capital(what), meant(b.typ, s.words()))
@@ -110,7 +110,7 @@ func (l *loader) unknownBlock(b *block, s *shape, what string) {
 
 func (l *loader) unknownArg(a arg, s *shape, what string) {
 	if b := s.block(a.name); b != nil {
-		l.bad(a.nameRange, fmt.Sprintf("%s is a block, not an argument", capital(a.name)), fmt.Sprintf("Write it without the equals sign: %s { ... }", a.name))
+		l.bad(a.nameRange, fmt.Sprintf("%s is a block, not an argument", a.name), fmt.Sprintf("Write it without the equals sign: %s { ... }", a.name))
 		return
 	}
 	l.bad(a.nameRange, fmt.Sprintf("Unknown argument %q", a.name), fmt.Sprintf("%s has no such argument.%s", capital(what), meant(a.name, s.words())))
@@ -256,7 +256,7 @@ func (l *loader) native(x hcl.Expression) hclsyntax.Expression {
 func (l *loader) literal(a *arg, want cty.Type) (cty.Value, bool) {
 	v, diags := a.expr.Value(nil)
 	if diags.HasErrors() {
-		l.bad(a.expr.Range(), fmt.Sprintf("%s must be written out", capital(a.name)), fmt.Sprintf("It is read before anything is evaluated, so it must be a plain %s.", want.FriendlyName()))
+		l.bad(a.expr.Range(), fmt.Sprintf("%s must be written out", a.name), fmt.Sprintf("It is read before anything is evaluated, so it must be a plain %s.", want.FriendlyName()))
 		return cty.NullVal(want), false
 	}
 	if !v.Type().Equals(want) || v.IsNull() {

@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -133,10 +134,11 @@ func (l *loader) call(f *folder, d *decl) {
 	}
 	for _, v := range d.child.decls {
 		if v.kind == KindVariable && v.variable != nil && v.variable.def == noValue && d.args[v.name] == nil {
-			detail := fmt.Sprintf("The module in %s needs it.", d.child.dir)
+			detail := fmt.Sprintf("The module in %s needs it", d.child.dir)
 			if v.variable.description != "" {
-				detail += " It is: " + v.variable.description
+				detail += ": " + strings.TrimSuffix(v.variable.description, ".")
 			}
+			detail += "."
 			l.bad(d.header, fmt.Sprintf("Argument %q is missing", v.name), detail)
 		}
 	}

@@ -58,8 +58,10 @@ func article(word string) string {
 	return "a " + word
 }
 
+// capital begins a sentence; a word of the language keeps its spelling.
 func capital(s string) string {
-	if s == "" {
+	word, _, _ := strings.Cut(s, " ")
+	if s == "" || strings.ContainsAny(word, "_.[") {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

@@ -140,11 +140,11 @@ func (e *Evaluator) count(d *decl, ctx *hcl.EvalContext) (int, hcl.Diagnostics) 
 	}
 	switch {
 	case v.ContainsMarked():
-		return bad("Count is sensitive", "How many objects there are shows in every plan. Write nonsensitive(...) around it if it may.")
+		return bad("count is sensitive", "How many objects there are shows in every plan. Write nonsensitive(...) around it if it may.")
 	case !v.IsKnown():
-		return bad("Count is not known yet", "How many objects there are must be known before anything is made. "+unknownParts(d.count, ctx))
+		return bad("count is not known yet", "How many objects there are must be known before anything is made. "+unknownParts(d.count, ctx))
 	case v.IsNull():
-		return bad("Count is null", "Give it a number, or leave count out.")
+		return bad("count is null", "Give it a number, or leave count out.")
 	}
 	n, err := convert.Convert(v, cty.Number)
 	if err != nil {
@@ -154,11 +154,11 @@ func (e *Evaluator) count(d *decl, ctx *hcl.EvalContext) (int, hcl.Diagnostics) 
 	k, acc := f.Int64()
 	switch {
 	case acc != big.Exact && f.IsInt() || k > maxCount:
-		return bad("Count is too large", fmt.Sprintf("A block can have at most %d objects.", maxCount))
+		return bad("count is too large", fmt.Sprintf("A block can have at most %d objects.", maxCount))
 	case acc != big.Exact:
-		return bad("Count is no whole number", fmt.Sprintf("It is %s. Use floor or ceil.", f.Text('g', 10)))
+		return bad("count is no whole number", fmt.Sprintf("It is %s. Use floor or ceil.", f.Text('g', 10)))
 	case k < 0:
-		return bad("Count is negative", fmt.Sprintf("It is %d. Use max(0, ...).", k))
+		return bad("count is negative", fmt.Sprintf("It is %d. Use max(0, ...).", k))
 	}
 	return int(k), diags
 }
@@ -175,23 +175,23 @@ func (e *Evaluator) forEach(x *expr, ctx *hcl.EvalContext) ([]own, hcl.Diagnosti
 	t := v.Type()
 	switch {
 	case v.IsMarked():
-		return bad("For_each is sensitive", "The keys show in every plan. Write nonsensitive(...) around them if they may.")
+		return bad("for_each is sensitive", "The keys show in every plan. Write nonsensitive(...) around them if they may.")
 	case v.IsNull():
-		return bad("For_each is null", "Give it a map or a set of strings; {} makes no objects.")
+		return bad("for_each is null", "Give it a map or a set of strings; {} makes no objects.")
 	case !v.IsKnown():
-		return bad("For_each is not known yet", whole+unknownParts(x, ctx))
+		return bad("for_each is not known yet", whole+unknownParts(x, ctx))
 	case t.IsListType(), t.IsTupleType():
-		return bad("For_each over a list", "Objects are told apart by keys, and a list has none. Use toset(...) for a list of strings, or a for expression that makes a map: { for x in ... : x.name => x }.")
+		return bad("for_each over a list", "Objects are told apart by keys, and a list has none. Use toset(...) for a list of strings, or a for expression that makes a map: { for x in ... : x.name => x }.")
 	case !t.IsSetType() && !t.IsMapType() && !t.IsObjectType():
 		return bad("Unsuitable value for for_each", fmt.Sprintf("It must be a map or a set of strings, not %s.", article(t.FriendlyName())))
 	case t.IsSetType() && v.LengthInt() > 0 && t.ElementType() != cty.String:
 		if t.ElementType() != cty.DynamicPseudoType {
-			return bad("For_each over a set of other things than strings", fmt.Sprintf("It is a %s. Use a for expression that makes a map: { for x in ... : x.name => x }.", t.FriendlyName()))
+			return bad("for_each over a set of other things than strings", fmt.Sprintf("It is a %s. Use a for expression that makes a map: { for x in ... : x.name => x }.", t.FriendlyName()))
 		}
 	}
 	n := v.LengthInt()
 	if n > maxCount {
-		return bad("For_each is too large", fmt.Sprintf("A block can have at most %d objects.", maxCount))
+		return bad("for_each is too large", fmt.Sprintf("A block can have at most %d objects.", maxCount))
 	}
 	all := make([]own, 0, n)
 	for it := v.ElementIterator(); it.Next(); {
@@ -200,13 +200,13 @@ func (e *Evaluator) forEach(x *expr, ctx *hcl.EvalContext) ([]own, hcl.Diagnosti
 			k = ev
 			switch {
 			case !k.IsKnown():
-				return bad("For_each is not known yet", whole+unknownParts(x, ctx))
+				return bad("for_each is not known yet", whole+unknownParts(x, ctx))
 			case k.IsNull():
-				return bad("For_each has a null", "Each string of the set becomes a key. Take the null out, for example with compact.")
+				return bad("for_each has a null", "Each string of the set becomes a key. Take the null out, for example with compact.")
 			}
 		}
 		if k.IsMarked() {
-			return bad("For_each is sensitive", "The keys show in every plan. Write nonsensitive(...) around them if they may.")
+			return bad("for_each is sensitive", "The keys show in every plan. Write nonsensitive(...) around them if they may.")
 		}
 		all = append(all, own{key: address.String(k.AsString()), value: ev})
 	}

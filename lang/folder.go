@@ -116,8 +116,9 @@ func (l *loader) folder(dir, rel string, chain []string, from *hcl.Range) *folde
 		calls: map[string]*decl{}, objects: map[object]*decl{}, checks: map[string]*decl{}}
 	l.folders[dir] = f
 	before := len(l.diags)
-	f.sources, f.tf, f.ok = l.sources(dir)
-	if len(f.sources) == 0 {
+	sources, tf, ok := l.sources(dir)
+	f.tf, f.ok = tf, ok
+	if len(sources) == 0 {
 		f.ok = false
 		if len(l.diags) == before {
 			l.empty(dir, from)
@@ -126,11 +127,10 @@ func (l *loader) folder(dir, rel string, chain []string, from *hcl.Range) *folde
 		}
 		return f
 	}
-	for _, s := range f.sources {
-		if s.file != nil && s.file.Body != nil {
-			l.declare(f, s)
+	for _, s := range sources {
+		for _, body := range s.bodies {
+			l.declare(f, body)
 		}
-		s.file = nil // its tree lives on in what is compiled
 	}
 	chain = append(slices.Clone(chain), dir)
 	for _, d := range f.decls {
@@ -158,8 +158,8 @@ func (l *loader) empty(dir string, from *hcl.Range) {
 }
 
 // declare notes the blocks of a file by their names.
-func (l *loader) declare(f *folder, s *source) {
-	c := l.contents(s.file.Body, fileShape, "a stack file", l.strange)
+func (l *loader) declare(f *folder, body hcl.Body) {
+	c := l.contents(body, fileShape, "a stack file", l.strange)
 	for i := range c.blocks {
 		b := &c.blocks[i]
 		name := ""

@@ -131,7 +131,7 @@ func (l *loader) name(root *folder) {
 		return
 	}
 	s.Name = filepath.Base(s.files.record.abs())
-	if !hclName(s.Name) && len(root.sources) > 0 {
+	if !hclName(s.Name) && root.ok {
 		how := `Write stack "name" {} into one of its files.`
 		if root.tf {
 			how = `Write provider "cairn" { stack = "name" } into one of its files.`

@@ -34,12 +34,12 @@ func (l *loader) condition(f *folder, s *scope, b *block, may uses) (condition, 
 	x := condition{header: b.header}
 	holds, message := c.arg("condition"), c.arg("error_message")
 	if holds == nil {
-		l.bad(b.header, "Condition is missing", fmt.Sprintf("%s needs condition, an expression that is true when all is well.", capital(article(b.typ))))
+		l.bad(b.header, "condition is missing", fmt.Sprintf("%s needs condition, an expression that is true when all is well.", capital(article(b.typ))))
 	} else {
 		x.holds = l.expression(f, s, holds.expr, may)
 	}
 	if message == nil {
-		l.bad(b.header, "Error_message is missing", fmt.Sprintf("%s needs error_message, a sentence for whoever breaks the condition.", capital(article(b.typ))))
+		l.bad(b.header, "error_message is missing", fmt.Sprintf("%s needs error_message, a sentence for whoever breaks the condition.", capital(article(b.typ))))
 	} else {
 		x.message = l.expression(f, s, message.expr, may)
 	}
@@ -56,7 +56,7 @@ func (l *loader) lifecycle(f *folder, d *decl, b *block, own uses) {
 	c := l.contents(b.body, lifecycleShape, "lifecycle", nil)
 	if d.kind == KindData {
 		for _, a := range c.args {
-			l.bad(a.nameRange, fmt.Sprintf("%s means nothing for a data source", capital(a.name)), "Its lifecycle has precondition and postcondition only.")
+			l.bad(a.nameRange, fmt.Sprintf("%s means nothing for a data source", a.name), "Its lifecycle has precondition and postcondition only.")
 		}
 		c.args = nil
 	}

@@ -78,7 +78,7 @@ func (l *loader) removedBlock(f *folder, b *block) {
 func (l *loader) target(f *folder, c *content, name string, header hcl.Range) (address.Target, bool) {
 	a := c.arg(name)
 	if a == nil {
-		l.bad(header, fmt.Sprintf("%s is missing", capital(name)), fmt.Sprintf("Write %s = ADDRESS, such as network.erp or module.web.", name))
+		l.bad(header, fmt.Sprintf("%s is missing", name), fmt.Sprintf("Write %s = ADDRESS, such as network.erp or module.web.", name))
 		return address.Target{}, false
 	}
 	t, diags := hcl.AbsTraversalForExpr(a.expr)

@@ -24,11 +24,22 @@ type meter struct {
 	levels []level
 	sum    int // operators of all open levels
 	wait   []string
+	cuts   []int // beginnings of lines outside of everything, a piece apart
 }
+
+// piece is how many bytes are parsed at a time: the lexer keeps a list of all
+// tokens, which grows slowly when it is long.
+const piece = 32 << 10
 
 // excess says what there is too much of in native syntax, and where.
 // template: the text is the inside of a string.
 func excess(src string, template bool) (why string, offset int) {
+	_, why, offset = measure(src, template)
+	return why, offset
+}
+
+// measure is excess, and says where the text can be cut.
+func measure(src string, template bool) (cuts []int, why string, offset int) {
 	m := meter{src: src, levels: make([]level, 1, 32)}
 	if template {
 		m.levels[0].open = 't'
@@ -43,12 +54,12 @@ func excess(src string, template bool) (why string, offset int) {
 		}
 		switch {
 		case len(m.levels) > maxNesting:
-			return "more than 250 levels of brackets", i
+			return nil, "more than 250 levels of brackets", i
 		case m.sum > maxOperators:
-			return "an expression with more than 10,000 operators", i
+			return nil, "an expression with more than 10,000 operators", i
 		}
 	}
-	return "", 0
+	return m.cuts, "", 0
 }
 
 func (m *meter) push(l level) { m.levels = append(m.levels, l) }
@@ -102,6 +113,15 @@ func (m *meter) code(i int) int {
 	case '\n':
 		if open := m.levels[len(m.levels)-1].open; open == 0 || open == '{' {
 			m.settle()
+		}
+		if open := m.levels[len(m.levels)-1].open; open == 0 && len(m.wait) == 0 {
+			last := 0
+			if n := len(m.cuts); n > 0 {
+				last = m.cuts[n-1]
+			}
+			if i+1-last >= piece {
+				m.cuts = append(m.cuts, i+1)
+			}
 		}
 		if len(m.wait) > 0 {
 			m.push(level{open: 'h', marker: m.wait[0]})

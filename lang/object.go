@@ -67,7 +67,7 @@ func (l *loader) nested(d *decl, b *block) {
 	} else if a.Nested == nil && a.Type.IsPrimitiveType() {
 		form = "..."
 	}
-	l.bad(b.header, fmt.Sprintf("%s is an attribute, not a block", capital(b.typ)), fmt.Sprintf("Write it with an equals sign: %s = %s", b.typ, form))
+	l.bad(b.header, fmt.Sprintf("%s is an attribute, not a block", b.typ), fmt.Sprintf("Write it with an equals sign: %s = %s", b.typ, form))
 }
 
 // object compiles a resource or data block.
@@ -153,10 +153,10 @@ func (l *loader) attribute(f *folder, d *decl, x *arg, own uses) {
 		if a.Source == schema.Assigned {
 			how = "cairn chooses it"
 		}
-		if d.kind == KindData && a.Settable == false {
+		if d.kind == KindData {
 			how = "It is found, and can't be searched for"
 		}
-		l.bad(x.nameRange, fmt.Sprintf("%s can't be set", capital(x.name)), how+": take it out.")
+		l.bad(x.nameRange, fmt.Sprintf("%s can't be set", x.name), how+": take it out.")
 		return
 	}
 	before := len(l.diags)
@@ -322,7 +322,7 @@ func fit(a *schema.Attribute, e *expr, v cty.Value, ctx *hcl.EvalContext) (cty.V
 	}
 	if a.Required {
 		if plain, _ := v.Unmark(); plain.IsNull() {
-			return v, hcl.Diagnostics{inContext(problem(e.rng(), fmt.Sprintf("%s is null", capital(a.Name)), "It is required: give it a value."), e.x, ctx)}
+			return v, hcl.Diagnostics{inContext(problem(e.rng(), fmt.Sprintf("%s is null", a.Name), "It is required: give it a value."), e.x, ctx)}
 		}
 	}
 	return v, nil
@@ -377,7 +377,7 @@ func (l *loader) required(d *decl) {
 		if len(missing) > 1 {
 			verb = "are"
 		}
-		l.bad(d.header, fmt.Sprintf("%s %s missing", capital(list(missing)), verb), fmt.Sprintf("%s needs %s.", capital(article(d.typ.Name)), list(missing)))
+		l.bad(d.header, fmt.Sprintf("%s %s missing", list(missing), verb), fmt.Sprintf("%s needs %s.", capital(article(d.typ.Name)), list(missing)))
 		return
 	}
 	if len(d.attrs) == 0 {

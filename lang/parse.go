@@ -1,12 +1,14 @@
 package lang
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,9 +18,10 @@ import (
 
 // A source is one parsed file of a folder.
 type source struct {
-	path  string
-	file  *hcl.File
-	diags hcl.Diagnostics
+	path   string
+	file   *hcl.File
+	bodies []hcl.Body // pieces of the file
+	diags  hcl.Diagnostics
 }
 
 // sources finds and parses the stack files of a folder.
@@ -82,7 +85,7 @@ func (l *loader) parse(all []*source) {
 						Summary: fmt.Sprintf("The file %s can't be read", s.path), Detail: capital(err.Error()) + "."}}
 					continue
 				}
-				s.file, s.diags = parseFile(s.path, b)
+				s.file, s.bodies, s.diags = parseSource(s.path, b)
 			}
 		})
 	}
@@ -91,6 +94,85 @@ func (l *loader) parse(all []*source) {
 	}
 	close(todo)
 	wg.Wait()
+}
+
+// parseSource parses a file of a stack: a long one in pieces, several at a time.
+func parseSource(path string, b []byte) (*hcl.File, []hcl.Body, hcl.Diagnostics) {
+	if strings.HasSuffix(path, ".json") || len(b) < 2*piece || !utf8.Valid(b) {
+		f, diags := parseFile(path, b)
+		if f.Body == nil {
+			return f, nil, diags
+		}
+		return f, []hcl.Body{f.Body}, diags
+	}
+	cuts, why, _ := measure(string(b), false)
+	if why == "" {
+		if f, bodies, ok := parsePieces(path, b, append(cuts, len(b))); ok {
+			return f, bodies, nil
+		}
+	}
+	// What is wrong shows best in the whole.
+	f, diags := parseFile(path, b)
+	if f.Body == nil {
+		return f, nil, diags
+	}
+	return f, []hcl.Body{f.Body}, diags
+}
+
+func parsePieces(path string, b []byte, ends []int) (*hcl.File, []hcl.Body, bool) {
+	files := make([]*hcl.File, len(ends))
+	var failed atomic.Bool
+	var next atomic.Int64
+	starts := make([]hcl.Pos, len(ends))
+	pos := hcl.InitialPos
+	for i, end := range ends {
+		starts[i] = pos
+		pos.Line += bytes.Count(b[pos.Byte:end], []byte{'\n'})
+		pos.Byte = end
+	}
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(ends)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(ends) || failed.Load() {
+					return
+				}
+				f, diags := hclsyntax.ParseConfig(b[starts[i].Byte:ends[i]], path, starts[i])
+				if len(diags) > 0 {
+					failed.Store(true)
+				}
+				files[i] = f
+			}
+		})
+	}
+	wg.Wait()
+	if failed.Load() {
+		return nil, nil, false
+	}
+	bodies := make([]hcl.Body, len(files))
+	for i, f := range files {
+		bodies[i] = f.Body
+	}
+	return &hcl.File{Bytes: b, Nav: pieces{ends, files}}, bodies, true
+}
+
+// pieces tells diagnostics which block a place is in.
+type pieces struct {
+	ends  []int
+	files []*hcl.File
+}
+
+// ContextString is asked for by hcl's writer of diagnostics.
+func (p pieces) ContextString(offset int) string {
+	i, _ := slices.BinarySearch(p.ends, offset+1)
+	if i == len(p.files) {
+		return ""
+	}
+	if nav, ok := p.files[i].Nav.(interface{ ContextString(int) string }); ok {
+		return nav.ContextString(offset)
+	}
+	return ""
 }
 
 // parseFile parses a file of either syntax, after making sure that the parser

@@ -103,7 +103,7 @@ func attrStep(t hcl.Traversal, i int) (string, bool) {
 func (w *walker) named(t, after hcl.Traversal, what string, names map[string]*decl) (string, int) {
 	name, ok := attrStep(t, 1)
 	if !ok {
-		w.l.bad(t.SourceRange(), fmt.Sprintf("%s without a name", capital(t.RootName())), fmt.Sprintf("Write which %s is meant: %s.name", what, t.RootName()))
+		w.l.bad(t.SourceRange(), fmt.Sprintf("%s without a name", t.RootName()), fmt.Sprintf("Write which %s is meant: %s.name", what, t.RootName()))
 		return "", 0
 	}
 	d := names[name]
@@ -132,7 +132,7 @@ func (w *walker) word(t hcl.Traversal, allowed bool, words []string, argument st
 	root := t.RootName()
 	name, ok := attrStep(t, 1)
 	if !ok || !slices.Contains(words, name) {
-		w.l.bad(t.SourceRange(), fmt.Sprintf("%s has no such word", capital(root)), fmt.Sprintf("Write %s.%s.%s", root, words[0], meant(name, words)))
+		w.l.bad(t.SourceRange(), fmt.Sprintf("%s has no such word", root), fmt.Sprintf("Write %s.%s.%s", root, words[0], meant(name, words)))
 		return "", 0
 	}
 	if !allowed {
@@ -152,7 +152,7 @@ func (w *walker) constant(t hcl.Traversal, words map[string]string) (string, int
 	name, ok := attrStep(t, 1)
 	v, known := words[name]
 	if !ok || !known {
-		w.l.bad(t.SourceRange(), fmt.Sprintf("%s has no such word", capital(root)), fmt.Sprintf("It has %s.%s", list(keys(words)), meant(name, keys(words))))
+		w.l.bad(t.SourceRange(), fmt.Sprintf("%s has no such word", root), fmt.Sprintf("It has %s.%s", list(keys(words)), meant(name, keys(words))))
 		return "", 0
 	}
 	key := root + "." + name
@@ -263,9 +263,14 @@ func (w *walker) instance(d *decl, key string, at hcl.Range, steps hcl.Traversal
 		if !d.repeated {
 			return steps, true
 		}
-		index, why := "each.key", "for_each"
-		if d.raw.arg("count") != nil {
+		index, why := `"..."`, "for_each"
+		switch count := d.raw.arg("count") != nil; {
+		case count && w.may.count:
 			index, why = "count.index", "count"
+		case count:
+			index, why = "0", "count"
+		case w.may.each:
+			index = "each.key"
 		}
 		if d.kind == KindCall {
 			example = step.Name
