@@ -102,9 +102,41 @@ type (
 	// Follows lists the ids of objects whose steps come before this one's, although
 	// no attribute refers to them.
 	Follower interface{ Follows(World) []string }
+	// Owned lists the objects that this one brings along, planned before it and
+	// deleted after it: an instance's implicit ports, its root volume.
+	Owner interface{ Owned(World, Ledger) ([]Owned, error) }
+	// Demand says what the object needs of a host, and Place tells it where it goes.
+	// Both come after Owned and before Claims.
+	Placer interface {
+		Demand(World) (Demand, error)
+		Place(host string)
+	}
 	// Lookup fills in a data source that reads facts of the cloud.
 	Lookuper interface{ Lookup(World) error }
 )
+
+// Owned is an object that another one brings along. Its record stands at
+// PARENT/ROLE.
+type Owned struct {
+	Role string // port[0]
+	// Object is a pointer to the struct, as an author would have written it, with its
+	// id chosen: l.ID(Role).
+	Object any
+}
+
+// Demand is what an object needs of a host.
+type Demand struct {
+	VCPUs, RAMMB, DiskGB int
+	Zone                 string // "" for any
+	Host                 string // pinned by the author; "" for any
+	Current              string // where it is already; it stays when it can
+	// Group of objects with a policy about each other; "" for none.
+	Group      string
+	Policy     string // affinity, anti-affinity, soft-affinity, soft-anti-affinity
+	MaxPerHost int    // of an anti-affinity group; 0: one
+	// Same and Different are the ids of objects to be with, or not with, on a host.
+	Same, Different []string
+}
 
 // A Problem is one thing that is wrong with an object, told to its author.
 type Problem struct {
