@@ -179,7 +179,7 @@ func planned(t *schema.Type, config cty.Value, name string) cty.Value {
 			vals["id"] = cty.StringVal("id of " + name)
 		case a.Copies != "":
 			vals[a.Name] = vals[a.Copies]
-		case a.Source == schema.Computed:
+		case a.Source == schema.Computed && vals[a.Name].IsNull():
 			vals[a.Name] = cty.UnknownVal(a.Type)
 		case a.Name == "mtu" && vals["mtu"].IsNull():
 			vals["mtu"] = cty.NumberIntVal(1500)
