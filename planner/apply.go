@@ -105,9 +105,6 @@ func (p *Plan) Apply(ctx context.Context, lease state.Lease, opt ApplyOptions) (
 		return nil, err
 	}
 	e.out.Run = e.run
-	if err := e.moves(); err != nil {
-		return e.out, err
-	}
 	if err := e.loop(); err != nil {
 		return e.out, err // the next command finds the intents
 	}
@@ -169,6 +166,9 @@ type ended struct {
 
 func (e *execution) begin() (state.NewRun, error) {
 	r := state.NewRun{Serial: e.plan.Serial, Command: e.opt.Command, Sources: e.opt.Sources}
+	for _, m := range e.plan.priors.moves {
+		r.Moves = append(r.Moves, state.Move{From: state.Ref{Address: m[0]}, To: state.Ref{Address: m[1]}})
+	}
 	r.Steps = make([]state.Step, 0, len(e.steps))
 	for _, s := range e.steps {
 		x := s.change
@@ -251,20 +251,6 @@ func (e *execution) deps(b *lang.Block) []string {
 	d := e.plan.dependencies(b)
 	e.plan.deps[b] = d
 	return d
-}
-
-// moves renames records before anything else: from then on every step finds its
-// object at the new address.
-func (e *execution) moves() error {
-	var ends []state.End
-	for _, m := range e.plan.priors.moves {
-		from, to := state.Ref{Address: m[0]}, state.Ref{Address: m[1]}
-		ends = append(ends, state.End{Move: &state.Move{From: from, To: to}})
-	}
-	if ends == nil {
-		return nil
-	}
-	return e.lease.Commit(e.ctx, e.run, ends)
 }
 
 func (e *execution) loop() error {
@@ -526,9 +512,6 @@ func (e *execution) dispatch(v int, s *step) {
 		}
 		return err
 	}()
-	if err == nil && !e.lease.Good(leaseMargin) {
-		err = errLease
-	}
 	if err != nil {
 		e.failed(v, s, err, 0, nil)
 		return
@@ -593,6 +576,12 @@ func (e *execution) work() {
 		ctx, cancel := context.WithTimeout(e.ctx, k.timeout)
 		began := time.Now()
 		a := answer{call: k}
+		if !e.lease.Good(leaseMargin) { // asked here, so that nothing comes between
+			a.err = errLease
+			cancel()
+			e.answers <- a
+			continue
+		}
 		switch k.step.part {
 		case partCreate:
 			a.object, a.err = h.Create(ctx, k.world, k.want)
