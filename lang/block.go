@@ -118,12 +118,6 @@ func (b *Block) AttributeRange(path string) hcl.Range {
 	return b.Range
 }
 
-// An Import is an import block as written.
-type Import struct {
-	To    address.Block
-	Range hcl.Range
-}
-
 // Moved says that what is recorded at From is To now. Both are full addresses;
 // modules in them have keys only where the author wrote some.
 type Moved struct {

@@ -52,7 +52,6 @@ type Stack struct {
 
 	files   *recorder
 	funcs   map[string]function.Function
-	imports []*importBlock // of the root folder
 	find    map[address.Block]*Block
 	modules map[string]*Module
 	clock   time.Time // of the apply; zero while planning
@@ -102,15 +101,6 @@ func (s *Stack) Find(b address.Block) *Block { return s.find[b] }
 
 // Module finds a module call by its static path, or nil.
 func (s *Stack) Module(path string) *Module { return s.modules[path] }
-
-// Imports of the root folder, as written.
-func (s *Stack) Imports() []Import {
-	all := make([]Import, len(s.imports))
-	for i, m := range s.imports {
-		all[i] = Import{To: address.Block{Data: m.target.data, Type: m.target.typ, Name: m.target.name}, Range: m.rng}
-	}
-	return all
-}
 
 // name settles what the stack is called.
 func (l *loader) name(root *folder) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -319,6 +320,8 @@ data "network" "n" { name = "x" }
 		if len(text) > 1<<16 {
 			return
 		}
+		hang := time.AfterFunc(10*time.Second, func() { panic("no end: " + text) })
+		defer hang.Stop()
 		name := "a.stack.hcl"
 		if isJSON {
 			name = "a.stack.json"

@@ -260,6 +260,5 @@ func (l *loader) compileImports(f *folder) {
 			}
 		}
 		m.decl.imports = append(m.decl.imports, m)
-		l.stack.imports = append(l.stack.imports, m)
 	}
 }

@@ -37,7 +37,7 @@ const childDir = "CAIRN_TEST_APPLY"
 const childKill = "CAIRN_TEST_KILL"
 
 // childLease is short, so that a frozen child is soon taken over.
-const childLease = 3 * time.Second
+const childLease = 6 * time.Second
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(childDir); dir != "" {
