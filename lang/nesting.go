@@ -29,7 +29,7 @@ type meter struct {
 
 // piece is how many bytes are parsed at a time: the lexer keeps a list of all
 // tokens, which grows slowly when it is long.
-const piece = 32 << 10
+const piece = 2 << 10
 
 // excess says what there is too much of in native syntax, and where.
 // template: the text is the inside of a string.
