@@ -105,6 +105,7 @@ func (p *Plan) Apply(ctx context.Context, lease state.Lease, opt ApplyOptions) (
 		return nil, err
 	}
 	e.out.Run = e.run
+	p.eval.Applying(time.Now())
 	if err := e.loop(); err != nil {
 		return e.out, err // the next command finds the intents
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -95,6 +96,8 @@ type walk struct {
 	vals   map[*lang.Block]bool // mentioned by somebody: its values are wanted
 	aimed  map[*lang.Block]bool // nil: no targets
 	cbd    map[*lang.Block]bool
+	// builtin are the objects of the built-in stack that are still to be made.
+	builtin []*entity
 }
 
 // open decodes a record.
@@ -121,6 +124,19 @@ func (w *walk) others(ctx context.Context, types []string) ([]*entity, error) {
 		if t := w.site.Types.Resource(r.Type); t != nil && r.Deposed == "" {
 			all = append(all, &entity{stack: r.Stack, address: r.Address, typ: t, id: r.ID,
 				value: func() (cty.Value, error) { return w.open(t, &r.Record) }})
+		}
+	}
+	if w.snap.Stack == BuiltinStack {
+		return all, nil
+	}
+	if w.builtin == nil {
+		if w.builtin, err = w.site.planned(ctx); err != nil {
+			return nil, err
+		}
+	}
+	for _, e := range w.builtin {
+		if slices.Contains(types, e.typ.Name) {
+			all = append(all, e)
 		}
 	}
 	return all, nil
@@ -150,8 +166,7 @@ func (w *walk) block(b *lang.Block) hcl.Diagnostics {
 	case lang.KindResource:
 		instances, diags := w.eval.Expand(b)
 		for _, i := range instances {
-			d := w.instance(i, nil)
-			diags = append(diags, d...)
+			diags = append(diags, w.instance(i)...)
 		}
 		w.eval.Done(b)
 		return diags
@@ -168,9 +183,8 @@ func (w *walk) block(b *lang.Block) hcl.Diagnostics {
 	return w.eval.Eval(b)
 }
 
-// instance plans one object. In a loop, again is the change that an earlier
-// round made of it.
-func (w *walk) instance(i lang.Instance, again *Change) hcl.Diagnostics {
+// instance plans one object.
+func (w *walk) instance(i lang.Instance) hcl.Diagnostics {
 	p := w.priors.at[i.Addr]
 	if p == nil {
 		p = w.priors.implied(i.Addr)
@@ -201,17 +215,20 @@ func (w *walk) instance(i lang.Instance, again *Change) hcl.Diagnostics {
 		p.met = true
 		c.record, c.Moved = p.record, p.moved
 	}
-	d := w.decide(c, p, config, again)
+	d := w.decide(c, p, config)
 	diags = append(diags, d...)
 	return diags
 }
 
 // decide finds out what a configuration means for an object.
-func (w *walk) decide(c *Change, p *prior, config cty.Value, again *Change) hcl.Diagnostics {
+func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	t := c.Type
 	was := cty.NullVal(t.Object())
 	present := p != nil && !p.gone
 	ignore := c.block.Lifecycle.IgnoreChanges
+	if c.parent != nil {
+		ignore = lang.IgnoreChanges{}
+	}
 	if present && (ignore.All || len(ignore.Paths) > 0) {
 		v, err := w.priors.value(p)
 		if err != nil {
@@ -228,13 +245,13 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value, again *Change) hcl.
 	}
 	c.cbd = w.cbd[c.block] || c.record != nil && c.record.CreateBeforeDestroy
 	forced, reason := w.forced(c, p)
-	settled := present && reason == "" && p.actual == cty.NilVal && c.Imported == "" && !c.late &&
+	settled := present && reason == "" && p.actual == cty.NilVal && !w.stirred(c.Address) && c.Imported == "" && !c.late &&
 		bytes.Equal(p.record.Want, c.want) && p.record.SchemaVersion == t.Version
 	if settled {
 		return append(diags, w.unchanged(c, p)...)
 	}
 	if diags = append(diags, w.valid(c, want)...); diags.HasErrors() {
-		w.eval.Set(c.inst, cty.UnknownVal(t.Object()))
+		w.set(c, cty.UnknownVal(t.Object()))
 		return diags
 	}
 	if present {
@@ -269,11 +286,8 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value, again *Change) hcl.
 		c.Action = CreateDelete
 	}
 	c.ID = w.identity(c)
-	if c.Action != NoOp {
-		assign := change.Assign
-		if d := w.assign(c, assign, was); len(d) > 0 {
-			diags = append(diags, d...)
-		}
+	if c.Action != NoOp || len(w.priors.owned[c.Address]) > 0 {
+		diags = append(diags, w.assign(c, change.Assign, was)...)
 	}
 	if c.Action == CreateDelete && w.bothHold(c) {
 		c.Action = DeleteCreate
@@ -282,20 +296,33 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value, again *Change) hcl.
 	if c.Action.Replaces() && c.block.Lifecycle.PreventDestroy {
 		diags = append(diags, w.protected(c))
 	}
-	w.keep(c, again)
+	w.keep(c)
+	if c.parent == nil {
+		diags = append(diags, w.eval.Conditions(c.inst, true)...)
+	}
 	return diags
+}
+
+// stirred reports whether something that the object brought along is not as it
+// was left.
+func (w *walk) stirred(a address.Object) bool {
+	return slices.ContainsFunc(w.priors.owned[a], func(o *prior) bool { return o.gone || o.actual != cty.NilVal || o.record.Tainted })
 }
 
 // unchanged is the short way for an object whose configuration and reality are
 // as the last run left them.
 func (w *walk) unchanged(c *Change, p *prior) hcl.Diagnostics {
 	w.plan.Unchanged++
-	if w.vals[c.block] {
+	for _, o := range w.priors.owned[c.Address] {
+		o.met = true
+		w.plan.Unchanged++
+	}
+	if w.vals[c.block] && c.parent == nil {
 		v, err := w.priors.value(p)
 		if err != nil {
 			return w.lost(c, err)
 		}
-		w.eval.Set(c.inst, v)
+		w.set(c, v)
 	}
 	if p.moved != (address.Object{}) || p.record.CreateBeforeDestroy != c.cbd {
 		c.Action, c.Planned, c.ID = NoOp, cty.NilVal, p.record.ID
@@ -304,17 +331,19 @@ func (w *walk) unchanged(c *Change, p *prior) hcl.Diagnostics {
 	return nil
 }
 
+// set shows others what becomes of an object. What an object brings along is
+// reached through it.
+func (w *walk) set(c *Change, v cty.Value) {
+	if c.parent == nil {
+		w.eval.Set(c.inst, v)
+	}
+}
+
 // keep puts a change into the plan and shows it to the rest of the world.
-func (w *walk) keep(c *Change, again *Change) {
-	w.eval.Set(c.inst, c.Planned)
+func (w *walk) keep(c *Change) {
+	w.set(c, c.Planned)
 	planned := c.Planned
 	w.world.put(c.name, c.Type, c.ID, func() (cty.Value, error) { return planned, nil })
-	if again != nil {
-		inst := c.inst
-		*again = *c
-		again.inst = inst
-		return
-	}
 	if c.Action == NoOp && c.Imported == "" && c.Moved == (address.Object{}) && bytes.Equal(c.record.Want, c.want) {
 		w.plan.Unchanged++
 		return
@@ -324,6 +353,11 @@ func (w *walk) keep(c *Change, again *Change) {
 
 // identity is the id of the object that a change leads to.
 func (w *walk) identity(c *Change) string {
+	if c.parent != nil { // its parent has chosen it
+		if id := c.Planned.GetAttr("id"); !id.IsNull() && id.IsKnown() {
+			return id.AsString()
+		}
+	}
 	if c.record != nil && (c.Action == NoOp || c.Action == Update) {
 		return c.record.ID
 	}
@@ -337,6 +371,9 @@ func (w *walk) forced(c *Change, p *prior) (bool, Reason) {
 	}
 	if p.record.Tainted {
 		return true, ByTaint
+	}
+	if c.parent != nil { // it lives and goes with the object that brings it along
+		return c.parent.Action.Replaces(), ByParent
 	}
 	if slices.Contains(w.opt.Replace, c.Address) {
 		return true, ByRequest
@@ -373,11 +410,14 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 	t := c.Type
 	vals := c.Planned.AsValueMap()
 	chosen := w.ledger.object(c.name, c.ID)
-	_, claims := t.New().(schema.Claimer)
+	empty := t.New()
+	_, claims := empty.(schema.Claimer)
+	_, owns := empty.(schema.Owner)
+	_, placed := empty.(schema.Placer)
 	if a := t.Attribute("id"); a != nil && slices.Contains(assign, "id") && a.Copies == "" {
 		vals["id"] = cty.StringVal(c.ID)
 	}
-	if c.late && claims {
+	if c.late && (claims || owns || placed) {
 		for _, name := range assign {
 			if name != "id" {
 				vals[name] = cty.UnknownVal(t.Attribute(name).Type)
@@ -388,17 +428,21 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		return nil
 	}
 	c.Planned = cty.ObjectVal(vals)
-	if claims {
+	if claims || owns || placed {
 		object, err := t.ToGo(c.Planned)
-		if err == nil {
+		if owns && err == nil {
+			if diags := w.own(c, object.(schema.Owner), chosen); diags.HasErrors() {
+				return diags
+			}
+		}
+		if placed && err == nil {
+			err = w.place(c, object.(schema.Placer))
+		}
+		if claims && err == nil {
 			err = object.(schema.Claimer).Claims(w.world, chosen)
 		}
 		if err != nil {
-			var diags hcl.Diagnostics
-			for _, x := range schema.AsProblems(err) {
-				diags = append(diags, w.about(c, x))
-			}
-			return diags
+			return w.abouts(c, err)
 		}
 		c.Planned = stillUnknown(t, c.Planned, t.FromGo(object, c.Planned))
 	}
@@ -410,6 +454,28 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		}
 	}
 	return nil
+}
+
+// own plans the objects that one brings along, before it.
+func (w *walk) own(c *Change, o schema.Owner, l schema.Ledger) hcl.Diagnostics {
+	owned, err := o.Owned(w.world, l)
+	if err != nil {
+		return w.abouts(c, err)
+	}
+	var diags hcl.Diagnostics
+	for _, x := range owned {
+		t := w.site.Types.ByGo(reflect.TypeOf(x.Object).Elem())
+		child := &Change{Address: c.Address, Type: t, Range: c.Range, block: c.block, parent: c}
+		child.Address.Owned = x.Role
+		child.name = child.Address.String()
+		p := w.priors.at[child.Address]
+		if p != nil {
+			p.met = true
+			child.record, child.Moved = p.record, p.moved
+		}
+		diags = append(diags, w.decide(child, p, t.FromGo(x.Object, cty.NilVal))...)
+	}
+	return diags
 }
 
 // stillUnknown puts back what only the system can tell: a struct has no unknown.
@@ -463,6 +529,14 @@ func (w *walk) valid(c *Change, want cty.Value) hcl.Diagnostics {
 	return diags
 }
 
+func (w *walk) abouts(c *Change, err error) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, x := range schema.AsProblems(err) {
+		diags = append(diags, w.about(c, x))
+	}
+	return diags
+}
+
 // about tells the author of an object what is wrong with it, at the attribute.
 func (w *walk) about(c *Change, x schema.Problem) *hcl.Diagnostic {
 	d := problem(x.Summary, x.Detail, &c.Range)
@@ -482,7 +556,7 @@ func (w *walk) about(c *Change, x schema.Problem) *hcl.Diagnostic {
 }
 
 func (w *walk) lost(c *Change, err error) hcl.Diagnostics {
-	w.eval.Set(c.inst, cty.UnknownVal(c.Type.Object()))
+	w.set(c, cty.UnknownVal(c.Type.Object()))
 	return hcl.Diagnostics{problem(fmt.Sprintf("%s can't be read from the state", c.Address), err.Error()+".", &c.Range)}
 }
 
@@ -568,7 +642,7 @@ func (w *walk) loop(group []*lang.Block) hcl.Diagnostics {
 	unchanged, objects := w.plan.Unchanged, w.plan.Objects
 	for {
 		for _, c := range members {
-			w.eval.Set(c.inst, w.foreseen(c, replaced[c.Address]))
+			w.set(c, w.foreseen(c, replaced[c.Address]))
 		}
 		for _, b := range group {
 			if b.Kind == lang.KindResource {

@@ -25,6 +25,8 @@ type Site struct {
 	Store   state.Store
 	Keys    *seal.Keys
 	Systems *providers.Systems
+	// Builtin is the stack that every cloud has; nil: none.
+	Builtin *lang.Stack
 }
 
 // Refresh says how much of the real world a plan looks at.
@@ -85,7 +87,8 @@ type Change struct {
 	Range          hcl.Range
 	ID             string // of the object afterwards, or of the one that goes
 
-	name    string // Address.String()
+	name    string  // Address.String()
+	parent  *Change // that brings this object along; nil for what an author wrote
 	block   *lang.Block
 	inst    lang.Instance
 	record  *state.Record // before; nil when there is none
@@ -107,6 +110,7 @@ const (
 	ByTaint           Reason = "replace_because_tainted"
 	ByRequest         Reason = "replace_by_request"
 	ByTrigger         Reason = "replace_by_triggers"
+	ByParent          Reason = "replace_because_parent_is"
 	NoConfig          Reason = "delete_because_no_resource_config"
 	WrongRepetition   Reason = "delete_because_wrong_repetition"
 	NoCountIndex      Reason = "delete_because_count_index"

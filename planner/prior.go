@@ -30,14 +30,15 @@ type priors struct {
 	at      map[address.Object]*prior
 	sorted  []*prior // in the order of the records
 	deposed []*prior
-	moves   [][2]string // records that are renamed, in an order that never meets a taken address
+	owned   map[address.Object][]*prior // by the object that brought them along
+	moves   [][2]string                 // records that are renamed, in an order that never meets a taken address
 	open    func(t *schema.Type, r *state.Record) (cty.Value, error)
 }
 
 // readPriors takes the records of a stack, moved to where the configuration
 // says they are now.
 func readPriors(records []state.Record, types *schema.Types, conf *lang.Stack, open func(*schema.Type, *state.Record) (cty.Value, error)) (*priors, hcl.Diagnostics) {
-	ps := &priors{at: make(map[address.Object]*prior, len(records)), open: open}
+	ps := &priors{at: make(map[address.Object]*prior, len(records)), owned: map[address.Object][]*prior{}, open: open}
 	var diags hcl.Diagnostics
 	for i := range records {
 		r := &records[i]
@@ -59,6 +60,11 @@ func readPriors(records []state.Record, types *schema.Types, conf *lang.Stack, o
 	if conf != nil {
 		for _, m := range conf.Moved {
 			diags = append(diags, ps.move(m, types)...)
+		}
+	}
+	for _, p := range ps.sorted {
+		if p.addr.Owned != "" {
+			ps.owned[p.addr.Parent()] = append(ps.owned[p.addr.Parent()], p)
 		}
 	}
 	return ps, diags
@@ -91,11 +97,18 @@ func (ps *priors) move(m lang.Moved, types *schema.Types) hcl.Diagnostics {
 	}
 	var diags hcl.Diagnostics
 	for _, p := range ps.sorted {
-		if p.addr.Module != m.From.Module || !m.From.Covers(p.addr) {
+		from := m.From
+		if m.From.Module == address.StaticModule(p.addr.Module) {
+			from.Module = p.addr.Module // a move inside a module counts for each instance of it
+		}
+		if p.addr.Module != from.Module || !from.Covers(p.addr) {
 			continue
 		}
-		to := p.addr
-		to.Module, to.Data, to.Type, to.Name = m.To.Module, m.To.Data, m.To.Type, m.To.Name
+		to := p.addr // what an object brought along moves with it
+		to.Data, to.Type, to.Name = m.To.Data, m.To.Type, m.To.Name
+		if m.To.Module != m.From.Module || from.Module == m.From.Module {
+			to.Module = m.To.Module
+		}
 		switch {
 		case !m.To.Whole:
 			to.Key = m.To.Key
@@ -127,7 +140,7 @@ func (ps *priors) carry(p *prior, to address.Object, types *schema.Types, at hcl
 		return hcl.Diagnostics{warning(fmt.Sprintf("%s can't be moved", p.addr),
 			fmt.Sprintf("%s stands at that address already, so %s stays where it is and is planned from there. Remove one of them, or take the moved block out.", to, p.addr), &at)}
 	}
-	if to.Type != p.addr.Type {
+	if to.Type != p.addr.Type && to.Owned == "" {
 		t := types.Resource(to.Type)
 		if t == nil || t.Go() != p.typ.Go() {
 			return hcl.Diagnostics{problem("A moved object can't change its type",
@@ -160,9 +173,17 @@ func (ps *priors) implied(want address.Object) *prior {
 	if p == nil || p.met {
 		return nil
 	}
+	for _, o := range ps.sorted {
+		if o.addr.Owned != "" && o.addr.Parent() == from {
+			to := want
+			to.Owned = o.addr.Owned
+			ps.carry(o, to, nil, hcl.Range{})
+		}
+	}
 	if ps.carry(p, want, nil, hcl.Range{}) != nil {
 		return nil
 	}
+	ps.owned[want] = ps.owned[from]
 	return p
 }
 

@@ -205,6 +205,9 @@ func (c *course) backward(p *Plan) {
 				c.soft = append(c.soft, [2]int{g, c.makes[x]})
 			}
 		}
+		if x.Address.Owned != "" {
+			c.owned(x, byName[x.Address.Parent().String()])
+		}
 		for _, id := range x.follows {
 			if v, ok := c.makes[byID[id]]; ok {
 				c.soft = append(c.soft, [2]int{v, c.makes[x]})
@@ -217,6 +220,27 @@ func (c *course) backward(p *Plan) {
 			} else if v, ok := c.makes[y]; ok {
 				c.before(v, c.makes[x])
 			}
+		}
+	}
+}
+
+// owned puts an object that another one brings along before it, and its end after
+// the other's.
+func (c *course) owned(x, parent *Change) {
+	if parent == nil {
+		return
+	}
+	made, makes := c.makes[parent]
+	goes, deletes := c.deletes[parent]
+	if v, ok := c.makes[x]; ok && makes {
+		c.before(v, made)
+	}
+	if v, ok := c.deletes[x]; ok {
+		switch {
+		case deletes:
+			c.before(goes, v)
+		case makes:
+			c.before(made, v)
 		}
 	}
 }

@@ -124,6 +124,8 @@ func why(c *planner.Change) string {
 		add("because its last change failed half-way")
 	case planner.ByRequest:
 		add("as asked for by -replace")
+	case planner.ByParent:
+		add("with the object that it belongs to")
 	case planner.ByTrigger:
 		add("because something that replace_triggered_by names changes")
 	case planner.NoConfig:
