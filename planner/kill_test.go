@@ -565,6 +565,50 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	}
 }
 
+// freeze stops a child at a moment. Its lease may be renewed in the background
+// just then, and nobody writes past a process that is frozen with SQLite's lock in
+// its hands: such a one is let go, and the next one tried.
+func freeze(t *testing.T, moment string) (*victim, *exec.Cmd, *strings.Builder) {
+	t.Helper()
+	for range 5 {
+		v := newVictim(t)
+		cmd := v.command("stop " + moment)
+		said := &strings.Builder{}
+		cmd.Stderr = said
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+			t.Fatalf("the child was to stop: %v %v", err, status)
+		}
+		if v.writable() {
+			return v, cmd, said
+		}
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	t.Fatal("five children in a row were frozen with the database's lock in their hands")
+	return nil, nil, nil
+}
+
+// writable reports whether the database takes a write.
+func (v *victim) writable() bool {
+	v.Helper()
+	store, err := sqlite.Open(v.Context(), filepath.Join(v.dir, "cairn.db"), sqlite.Patience(time.Second))
+	if err != nil {
+		v.Fatal(err)
+	}
+	lease, err := store.Lock(v.Context(), "probe", state.Me("probe"), 0)
+	if err == nil {
+		err = lease.Release()
+	}
+	if closed := store.Close(); closed != nil {
+		v.Error(closed)
+	}
+	return err == nil
+}
+
 // A process that is frozen between two calls, taken over, and woken again must
 // not write another line, and must not undo what its successor did.
 func TestFrozenAndTakenOver(t *testing.T) {
@@ -577,17 +621,7 @@ func TestFrozenAndTakenOver(t *testing.T) {
 	for _, moment := range []string{"after Begin 1", "before Commit 1", "before Ready 1", "after Commit 2", "before Finish 1"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
-			v := newVictim(t)
-			cmd := v.command("stop " + moment)
-			var said strings.Builder
-			cmd.Stderr = &said
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			var status syscall.WaitStatus
-			if _, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
-				t.Fatalf("the child was to stop: %v %v", err, status)
-			}
+			v, cmd, said := freeze(t, moment)
 			if got := v.finish(); got != want {
 				t.Errorf("the end after the take-over:\n%s\nwant:\n%s", got, want)
 			}

@@ -205,3 +205,18 @@ func (p *Plan) Count(actions ...Action) int {
 	}
 	return n
 }
+
+// Console evaluates an expression against the plan.
+func (p *Plan) Console(text string) (cty.Value, hcl.Diagnostics) { return p.eval.Console(text) }
+
+// Edges lists which resource blocks depend on which, by their addresses: the
+// block first, then what it depends on.
+func (p *Plan) Edges() map[string][]string {
+	edges := map[string][]string{}
+	for _, b := range p.conf.Blocks {
+		if b.Kind == lang.KindResource {
+			edges[b.Addr.String()] = p.dependencies(b)
+		}
+	}
+	return edges
+}

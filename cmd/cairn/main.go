@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -21,7 +22,12 @@ import (
 // version is set by the build.
 var version = "0.1.0-dev"
 
-func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	// One command, then the process ends: memory is cheaper than collecting it.
+	debug.SetGCPercent(300)
+	debug.SetMemoryLimit(2 << 30)
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
 
 // exitError carries an exit code that is no failure to talk about.
 type exitError int
