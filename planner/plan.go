@@ -205,7 +205,7 @@ func (w *walk) instance(i lang.Instance) hcl.Diagnostics {
 	diags = append(diags, w.eval.Conditions(i, false)...)
 	c := &Change{Address: i.Addr, Type: t, Range: i.Block.Range, name: i.Addr.String(), block: i.Block, inst: i}
 	if p == nil {
-		if id, d := w.importing(c, config); d != nil {
+		if id, d := w.importing(c); d != nil {
 			diags = append(diags, d...)
 		} else if id != nil {
 			p = id
@@ -905,8 +905,12 @@ func (w *walk) outputs() hcl.Diagnostics {
 }
 
 // importing finds the object that an import block names for an address.
-func (w *walk) importing(c *Change, config cty.Value) (*prior, hcl.Diagnostics) {
-	for _, m := range w.eval.Imports() {
+func (w *walk) importing(c *Change) (*prior, hcl.Diagnostics) {
+	imports := w.eval.Imports()
+	for _, x := range w.opt.Adopt {
+		imports = append(imports, lang.Adoption{To: x.To, ID: x.ID, Range: c.Range})
+	}
+	for _, m := range imports {
 		if m.To != c.Address {
 			continue
 		}

@@ -46,6 +46,14 @@ type Options struct {
 	RefreshOnly bool // change records to what is real, and nothing else
 	Targets     []address.Target
 	Replace     []address.Object
+	// Adopt brings objects under addresses, as import blocks do.
+	Adopt []Adoption
+}
+
+// An Adoption is an object that was made by others and the address it gets.
+type Adoption struct {
+	To address.Object
+	ID string
 }
 
 // Action is what a plan does to one object.

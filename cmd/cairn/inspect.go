@@ -1,0 +1,139 @@
+package main
+
+import (
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/state"
+)
+
+func (a *app) driftCommand() *cobra.Command {
+	var flags planFlags
+	c := &cobra.Command{
+		Use:   "drift [FOLDER]",
+		Short: "Show what was changed behind cairn's back",
+		Long: `Read every object of the stack and show what is not as cairn left it. Nothing is
+changed: ` + "`cairn apply`" + ` restores, ` + "`cairn apply -refresh-only`" + ` adopts.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.load(folder(args), lang.Options{Vars: flags.vars})
+			if err != nil {
+				return err
+			}
+			p, err := a.plan(c.Context(), s, planner.Options{Refresh: planner.RefreshFull, RefreshOnly: true})
+			if err != nil {
+				return err
+			}
+			if len(p.Drift) == 0 {
+				fmt.Fprintf(a.out, "Stack %s is as cairn left it.\n", p.Stack)
+				return nil
+			}
+			planView{a.out, styleOf(a.out, a.noColor)}.drift(p)
+			fmt.Fprintln(a.out, "`cairn apply` restores what the configuration says; `cairn apply -refresh-only` adopts what is real.")
+			if flags.detailed {
+				return exitError(2)
+			}
+			return nil
+		},
+	}
+	c.Flags().Var(varFlag{&flags.vars, false}, "var", "set a variable; may be repeated")
+	c.Flags().Var(varFlag{&flags.vars, true}, "var-file", "read variables from a file; may be repeated")
+	c.Flags().BoolVar(&flags.detailed, "detailed-exitcode", false, "exit with 2 when something was changed")
+	return c
+}
+
+func (a *app) hostCommand() *cobra.Command {
+	var dir string
+	c := &cobra.Command{Use: "host", Short: "Look at the hosts of the cloud"}
+	c.PersistentFlags().StringVar(&dir, "dir", ".", "the folder of the stack, or one in the cloud")
+	c.AddCommand(&cobra.Command{
+		Use: "list", Short: "List the hosts, and how much of each is promised", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			site, err := a.open(c.Context(), dir)
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "HOST\tZONE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES")
+			for _, h := range site.Cloud.Hosts {
+				var texts []string
+				instances := 0
+				for _, counter := range []struct {
+					space string
+					size  float64
+				}{
+					{"vcpus on host", float64(h.VCPUs) * site.Cloud.CPURatio}, {"ram_mb on host", float64(h.RAMMB) * site.Cloud.RAMRatio}, {"disk_gb on host", float64(h.DiskGB) * site.Cloud.DiskRatio},
+				} {
+					sum, err := site.Store.Sum(c.Context(), counter.space, h.Name)
+					if err != nil {
+						return err
+					}
+					instances = max(instances, len(sum.Shares))
+					texts = append(texts, fmt.Sprintf("%d of %.0f", sum.Used, counter.size))
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\n", h.Name, h.Zone, texts[0], texts[1], texts[2], instances)
+			}
+			return w.Flush()
+		},
+	})
+	return c
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor [FOLDER]",
+		Short: "Look for what stands in the way: the database, keys, locks, killed runs, systems",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s := styleOf(a.out, a.noColor)
+			bad := false
+			say := func(err error, format string, args ...any) {
+				if err != nil {
+					bad = true
+					fmt.Fprintf(a.out, "%s %s: %s\n", s.red("bad "), fmt.Sprintf(format, args...), err)
+					return
+				}
+				fmt.Fprintf(a.out, "%s %s\n", s.green("good"), fmt.Sprintf(format, args...))
+			}
+			site, err := a.open(c.Context(), folder(args))
+			say(err, "the cloud and its database open")
+			if err != nil {
+				return errSaid
+			}
+			say(site.Cloud.Check(), "cloud %s: %s, %s, %s", site.Cloud.Name, plural(len(site.Cloud.Hosts), "host"), plural(len(site.Cloud.Zones()), "zone"), plural(len(site.Cloud.Physnets), "physical network"))
+			say(site.Keys.Err(), "the keys of sensitive values can be read")
+			stacks, err := site.Store.Stacks(c.Context())
+			say(err, "%s in the database", plural(len(stacks), "stack"))
+			for _, x := range stacks {
+				say(a.stackHealth(c, site, x), "stack %s: %s", x.Name, plural(x.Records, "object"))
+			}
+			if bad {
+				return errSaid
+			}
+			return nil
+		},
+	}
+}
+
+func (a *app) stackHealth(c *cobra.Command, site *planner.Site, x state.Stack) error {
+	if x.Lock != nil {
+		return fmt.Errorf("it is locked by %s (pid %d, %s), number %d", x.Lock.Who, x.Lock.PID, x.Lock.Command, x.Lock.Fence)
+	}
+	snap, err := site.Store.Snapshot(c.Context(), x.Name)
+	if err != nil {
+		return err
+	}
+	if snap.Open != nil {
+		return fmt.Errorf("run %d was killed with %s left: the next apply finishes it", snap.Open.ID, plural(snap.Open.Left, "step"))
+	}
+	for _, r := range snap.Records {
+		if r.Tainted {
+			return fmt.Errorf("%s was left half-made: the next apply replaces it", r.Address)
+		}
+	}
+	return nil
+}
