@@ -265,16 +265,25 @@ func (f *folder) typeName(word string) string {
 	if name, ok := strings.CutPrefix(word, "cairn_"); ok {
 		return name
 	}
-	if strings.HasPrefix(word, "random_") || word == "terraform_data" {
+	if TerraformName(word) == word {
 		return word
 	}
 	return ""
 }
 
+// TerraformName is what a type of cairn is called in Terraform: with cairn's
+// prefix, but for the few that have the names that other providers gave them.
+func TerraformName(name string) string {
+	if strings.HasPrefix(name, "random_") || name == "terraform_data" {
+		return name
+	}
+	return "cairn_" + name
+}
+
 // spelled is the folder's word for a type.
 func (f *folder) spelled(name string) string {
-	if f.tf && f.typeName(name) == "" {
-		return "cairn_" + name
+	if f.tf {
+		return TerraformName(name)
 	}
 	return name
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -151,4 +152,76 @@ func unpacked(site *Site, sources []byte, opt Options) (*lang.Stack, Options, er
 		return nil, opt, errors.New(diags.Error())
 	}
 	return s, opt, nil
+}
+
+// RecordFacts are what a record says besides the object.
+type RecordFacts struct {
+	Deposed string
+	Tainted bool
+	Deps    []string
+}
+
+// EachRecord hands over every recorded object of a stack.
+func EachRecord(ctx context.Context, site *Site, stack string, each func(address.Object, *schema.Type, cty.Value, RecordFacts) error) error {
+	snap, err := site.Store.Snapshot(ctx, stack)
+	if err != nil {
+		return err
+	}
+	w := &walk{site: site}
+	for i := range snap.Records {
+		r := &snap.Records[i]
+		o, err := address.Parse(r.Address)
+		if err != nil {
+			return err
+		}
+		t := site.Types.Resource(r.Type)
+		if t == nil {
+			return fmt.Errorf("%s: the type %s is not known to this cairn", r.Address, r.Type)
+		}
+		v, err := w.open(t, r)
+		if err != nil {
+			return err
+		}
+		if err := each(o, t, v, RecordFacts{r.Deposed, r.Tainted, r.Deps}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EachObject hands over every object as it will be after the plan, by address.
+func (p *Plan) EachObject(each func(address.Object, *schema.Type, cty.Value) error) error {
+	type object struct {
+		o address.Object
+		t *schema.Type
+		v cty.Value
+	}
+	planned := map[address.Object]*Change{}
+	var all []object
+	for _, c := range p.Changes {
+		if c.Deposed != "" {
+			continue
+		}
+		planned[c.Address] = c
+		if c.Planned != cty.NilVal && c.Action != Forget {
+			all = append(all, object{c.Address, c.Type, c.Planned})
+		}
+	}
+	for _, x := range p.priors.sorted {
+		if c := planned[x.addr]; c != nil && !c.silent() {
+			continue
+		}
+		v, err := p.priors.value(x)
+		if err != nil {
+			return err
+		}
+		all = append(all, object{x.addr, x.typ, v})
+	}
+	slices.SortFunc(all, func(a, b object) int { return a.o.Compare(b.o) })
+	for _, x := range all {
+		if err := each(x.o, x.t, x.v); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -232,3 +232,23 @@ func Rebase(module, from, to string) (string, bool) {
 	}
 	return module, false
 }
+
+// UpperModule is the module instance that a module instance is called in.
+func UpperModule(module string) string {
+	quoted := false
+	at := -1
+	for i := 0; i < len(module); i++ {
+		switch c := module[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && strings.HasPrefix(module[i:], ".module."):
+			at = i
+		}
+	}
+	if at < 0 {
+		return ""
+	}
+	return module[:at]
+}

@@ -69,7 +69,15 @@ func (t *Type) Doc() string {
 	if t.docs == nil {
 		return ""
 	}
-	return t.docs().types[t.goType.Name()]
+	return renamed(t.docs().types[t.goType.Name()], t.goType.Name(), t.Name)
+}
+
+// renamed lets a comment begin with the name that its reader knows.
+func renamed(text, from, to string) string {
+	if rest, ok := strings.CutPrefix(text, from+" "); ok {
+		return to + " " + rest
+	}
+	return text
 }
 
 // AttributeDoc is the doc comment of an attribute of the type, or of an object
@@ -78,5 +86,6 @@ func (t *Type) AttributeDoc(a *Attribute) string {
 	if t.docs == nil {
 		return ""
 	}
-	return t.docs().fields[a.doc]
+	_, field, _ := strings.Cut(a.doc, ".")
+	return renamed(t.docs().fields[a.doc], field, a.Name)
 }

@@ -104,7 +104,9 @@ type (
 	Follower interface{ Follows(World) []string }
 	// Owned lists the objects that this one brings along, planned before it and
 	// deleted after it: an instance's implicit ports, its root volume.
-	Owner interface{ Owned(World, Ledger) ([]Owned, error) }
+	Owner interface {
+		Owned(World, Ledger) ([]Owned, error)
+	}
 	// Demand says what the object needs of a host, and Place tells it where it goes.
 	// Both come after Owned and before Claims.
 	Placer interface {
