@@ -48,7 +48,7 @@ killed at any moment is finished by the next one.`,
 			return a.applyFolder(c.Context(), where, &flags)
 		},
 	}
-	flags.addPlan(c)
+	flags.addPlan(a, c)
 	flags.add(c)
 	return c
 }
@@ -64,7 +64,7 @@ func (a *app) destroyCommand() *cobra.Command {
 			return a.applyFolder(c.Context(), folder(args), &flags)
 		},
 	}
-	flags.planFlags.add(c)
+	flags.planFlags.add(a, c)
 	flags.add(c)
 	return c
 }
@@ -162,14 +162,14 @@ func (a *app) lock(ctx context.Context, site *planner.Site, stack, command strin
 		return nil, err
 	}
 	if r != nil {
-		fmt.Fprintf(a.out, "Run %d was killed. Of its steps, %d were complete or completed now, %d deletions were done, %d had not begun.\n\n", r.Run, r.Finished, r.Removed, r.Dropped)
+		a.note("Run %d was killed. Of its steps, %d were complete or completed now, %d deletions were done, %d had not begun.\n\n", r.Run, r.Finished, r.Removed, r.Dropped)
 	}
 	return lease, nil
 }
 
 // mayAsk refuses early where nobody can answer.
 func (a *app) mayAsk(flags *applyFlags) error {
-	if flags.approve || isTerminal(a.in) {
+	if flags.approve || isTerminal(a.in) && !a.json {
 		return nil
 	}
 	return errors.New("there is no terminal to ask for approval: use -auto-approve, or keep a plan with `cairn plan -out FILE` and apply that")
@@ -178,7 +178,7 @@ func (a *app) mayAsk(flags *applyFlags) error {
 // ask wants a yes for a plan. It says what will be lost.
 func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 	if flags.approve {
-		fmt.Fprintln(a.out)
+		a.note("\n")
 		return nil
 	}
 	var doomed []string
@@ -209,7 +209,7 @@ func (a *app) applyPlan(ctx context.Context, site *planner.Site, p *planner.Plan
 	if err != nil {
 		return err
 	}
-	progress := a.progress(p)
+	progress := a.progress()
 	a.applying.Store(true)
 	out, err := p.Apply(ctx, lease, planner.ApplyOptions{Command: command, Sources: sources, Parallelism: flags.parallelism, Stop: a.stop, Events: progress.event})
 	a.applying.Store(false)
@@ -217,7 +217,7 @@ func (a *app) applyPlan(ctx context.Context, site *planner.Site, p *planner.Plan
 	if err != nil {
 		return a.refused(err)
 	}
-	a.outcome(p, out)
+	a.outcome(out)
 	if out.Err() == nil {
 		return nil
 	}
@@ -241,7 +241,18 @@ func (a *app) refused(err error) error {
 	return err
 }
 
-func (a *app) outcome(p *planner.Plan, out *planner.Outcome) {
+// note says something to people: not where events are written.
+func (a *app) note(format string, args ...any) {
+	if !a.json {
+		fmt.Fprintf(a.out, format, args...)
+	}
+}
+
+func (a *app) outcome(out *planner.Outcome) {
+	if a.json {
+		jsonView{a.out}.outcome(out)
+		return
+	}
 	s := styleOf(a.out, a.noColor)
 	for _, f := range out.Failures {
 		fmt.Fprintf(a.err, "\n%s %s %s: %s\n", s.red("Error:"), f.Part, f.Change.Address, f.Err)

@@ -59,7 +59,6 @@ Nothing is changed.`,
 			return lines.Err()
 		},
 	}
-	c.Flags().Var(varFlag{&flags.vars, false}, "var", "set a variable; may be repeated")
-	c.Flags().Var(varFlag{&flags.vars, true}, "var-file", "read variables from a file; may be repeated")
+	flags.addVars(c)
 	return c
 }

@@ -52,8 +52,7 @@ Graphviz (-format=dot), or for Mermaid (-format=mermaid).`,
 		},
 	}
 	c.Flags().StringVar(&format, "format", "svg", "svg, dot or mermaid")
-	c.Flags().Var(varFlag{&flags.vars, false}, "var", "set a variable; may be repeated")
-	c.Flags().Var(varFlag{&flags.vars, true}, "var-file", "read variables from a file; may be repeated")
+	flags.addVars(c)
 	return c
 }
 

@@ -113,7 +113,7 @@ change them too, the next apply goes forward again.`,
 			return a.rollback(c.Context(), site, name, id, &flags)
 		},
 	}
-	flags.planFlags.add(c)
+	flags.planFlags.add(a, c)
 	flags.add(c)
 	c.Flags().StringVar(&dir, "dir", ".", "the folder of the stack")
 	return c
@@ -149,7 +149,7 @@ func (a *app) rollback(ctx context.Context, site *planner.Site, name string, id 
 // takeBack undoes what a failed run did, under the same lock: it plans and goes
 // the way back to the configuration of the run before.
 func (a *app) takeBack(ctx context.Context, site *planner.Site, name string, failed int64, lease state.Lease, flags *applyFlags) error {
-	fmt.Fprintf(a.out, "\nTaking back what run %d changed.\n\n", failed)
+	a.note("\nTaking back what run %d changed.\n\n", failed)
 	s, opt, err := planner.Before(ctx, site, name, failed)
 	if err != nil {
 		return fmt.Errorf("take back run %d: %w", failed, err)

@@ -34,7 +34,7 @@ and asks. An import block in the configuration does the same for good.`,
 			return a.carryOut(c.Context(), s, opt, &flags, "import "+args[0]+" "+args[1])
 		},
 	}
-	flags.planFlags.add(c)
+	flags.planFlags.add(a, c)
 	flags.add(c)
 	return c
 }

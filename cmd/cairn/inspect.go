@@ -40,8 +40,7 @@ changed: ` + "`cairn apply`" + ` restores, ` + "`cairn apply -refresh-only`" + `
 			return nil
 		},
 	}
-	c.Flags().Var(varFlag{&flags.vars, false}, "var", "set a variable; may be repeated")
-	c.Flags().Var(varFlag{&flags.vars, true}, "var-file", "read variables from a file; may be repeated")
+	flags.addVars(c)
 	c.Flags().BoolVar(&flags.detailed, "detailed-exitcode", false, "exit with 2 when something was changed")
 	return c
 }

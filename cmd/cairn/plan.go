@@ -48,19 +48,19 @@ func (v varFlag) Set(s string) error {
 	return nil
 }
 
-func (p *planFlags) add(c *cobra.Command) {
+func (p *planFlags) add(a *app, c *cobra.Command) {
 	f := c.Flags()
-	f.Var(varFlag{&p.vars, false}, "var", "set a variable; may be repeated")
-	f.Var(varFlag{&p.vars, true}, "var-file", "read variables from a file; may be repeated")
+	p.addVars(c)
 	f.StringArrayVar(&p.targets, "target", nil, "plan only this address and what it depends on")
 	f.StringVar(&p.refresh, "refresh", "true", "look at what is real: true (bulk reads), full (every object) or false")
 	f.Lookup("refresh").NoOptDefVal = "true"
 	f.IntVar(&p.parallelism, "parallelism", 10, "driver calls at once")
+	f.BoolVar(&a.json, "json", false, "write events, one a line")
 	f.StringVar(&p.lockTimeout, "lock-timeout", "0s", "how long to wait for somebody else's apply")
 }
 
-func (p *planFlags) addPlan(c *cobra.Command) {
-	p.add(c)
+func (p *planFlags) addPlan(a *app, c *cobra.Command) {
+	p.add(a, c)
 	f := c.Flags()
 	f.StringArrayVar(&p.replace, "replace", nil, "replace the object at this address")
 	f.BoolVar(&p.refreshOnly, "refresh-only", false, "change records to what is real, and nothing else")
@@ -117,16 +117,26 @@ func (a *app) validateCommand() *cobra.Command {
 			if err := a.complain(sources(s), planner.Validate(s)); err != nil {
 				return err
 			}
+			if a.json {
+				jsonView{a.out}.event("info", "validated", "the stack is valid", map[string]any{"valid": true, "stack": s.Name})
+				return nil
+			}
 			fmt.Fprintf(a.out, "Stack %s is valid.\n", s.Name)
 			return nil
 		},
 	}
-	c.Flags().Var(varFlag{&flags.vars, false}, "var", "set a variable; may be repeated")
-	c.Flags().Var(varFlag{&flags.vars, true}, "var-file", "read variables from a file; may be repeated")
+	c.Flags().BoolVar(&a.json, "json", false, "write events, one a line")
+	flags.addVars(c)
 	return c
 }
 
-// make plans the stack of a folder.
+// addVars adds the flags that set variables.
+func (p *planFlags) addVars(c *cobra.Command) {
+	c.Flags().Var(varFlag{&p.vars, false}, "var", "set a variable; may be repeated")
+	c.Flags().Var(varFlag{&p.vars, true}, "var-file", "read variables from a file; may be repeated")
+}
+
+// plan plans the stack of a folder.
 func (a *app) plan(ctx context.Context, s *lang.Stack, opt planner.Options) (*planner.Plan, error) {
 	site, err := a.open(ctx, s.Dir)
 	if err != nil {
@@ -140,6 +150,10 @@ func (a *app) plan(ctx context.Context, s *lang.Stack, opt planner.Options) (*pl
 }
 
 func (a *app) show(w io.Writer, p *planner.Plan) {
+	if a.json {
+		jsonView{w}.plan(p)
+		return
+	}
 	planView{w, styleOf(w, a.noColor)}.plan(p)
 }
 
@@ -171,6 +185,9 @@ lock. -out keeps it for ` + "`cairn apply FILE`" + `, which then does this and n
 				if err := p.Save(flags.out, version); err != nil {
 					return err
 				}
+				if a.json {
+					return nil
+				}
 				fmt.Fprintf(a.out, "\nThe plan is in %s. To do exactly this: cairn apply %s\n", flags.out, flags.out)
 			}
 			if flags.detailed && !p.Empty() {
@@ -179,7 +196,7 @@ lock. -out keeps it for ` + "`cairn apply FILE`" + `, which then does this and n
 			return nil
 		},
 	}
-	flags.addPlan(c)
+	flags.addPlan(a, c)
 	c.Flags().StringVar(&flags.out, "out", "", "keep the plan in this file")
 	c.Flags().BoolVar(&flags.detailed, "detailed-exitcode", false, "exit with 2 when something would change")
 	return c

@@ -19,7 +19,10 @@ type progress interface {
 	close()
 }
 
-func (a *app) progress(p *planner.Plan) progress {
+func (a *app) progress() progress {
+	if a.json {
+		return jsonProgress{jsonView{a.out}}
+	}
 	lines := &lineProgress{w: a.out, style: styleOf(a.out, a.noColor)}
 	if !isTerminal(a.out) {
 		return lines

@@ -33,6 +33,7 @@ type app struct {
 
 	chdir, cloudFile string
 	noColor          bool
+	json             bool // events, one a line
 
 	types *schema.Types
 	site  *planner.Site
@@ -56,6 +57,10 @@ func (a *app) close() {
 }
 
 func (a *app) fail(err error) {
+	if a.json {
+		jsonView{a.out}.diagnostics(hcl.Diagnostics{{Severity: hcl.DiagError, Summary: err.Error()}})
+		return
+	}
 	s := styleOf(a.err, a.noColor)
 	fmt.Fprintf(a.err, "%s %s\n", s.red("Error:"), err)
 }
@@ -66,9 +71,16 @@ func (a *app) complain(files map[string]*hcl.File, diags hcl.Diagnostics) error 
 	if len(diags) == 0 {
 		return nil
 	}
+	if a.json {
+		jsonView{a.out}.diagnostics(diags)
+		if diags.HasErrors() {
+			return errSaid
+		}
+		return nil
+	}
 	s := styleOf(a.err, a.noColor)
 	w := hcl.NewDiagnosticTextWriter(a.err, files, 100, s.on)
-	if err := w.WriteDiagnostics(relative(diags)); err != nil {
+	if err := w.WriteDiagnostics(diags); err != nil {
 		return err
 	}
 	if diags.HasErrors() {
@@ -76,9 +88,6 @@ func (a *app) complain(files map[string]*hcl.File, diags hcl.Diagnostics) error 
 	}
 	return nil
 }
-
-// relative shortens the names of files below the working folder.
-func relative(diags hcl.Diagnostics) hcl.Diagnostics { return diags }
 
 // load reads the stack of a folder.
 func (a *app) load(dir string, opt lang.Options) (*lang.Stack, error) {
