@@ -1,0 +1,208 @@
+// Package rows says which rows of OVN's northbound database a declared object
+// comes to. It is pure: a row hangs on the object and on what the World knows
+// of its neighbours, and on nothing else, so that whoever writes rows and
+// whoever only thinks about them have the same. What a column means is in
+// ovn-nb(5).
+package rows
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// A Row is one row of the northbound database.
+type Row struct {
+	Table string
+	// ID is a UUID that follows from the object and the row's part in it: rendered
+	// again, the row is the same row.
+	ID      string
+	Columns map[string]any // string, int, bool, Set, Map or Ref
+	// Into lists the columns of other rows that hold a reference to this one.
+	Into []Place
+}
+
+// A Ref is a reference to a row, by its ID.
+type Ref string
+
+// A Set is a column of several strings or references. Its order means nothing.
+type Set []any
+
+// A Map is a column of names and values.
+type Map map[string]string
+
+// A Place is a column of a row.
+type Place struct{ Table, ID, Column string }
+
+// Of renders an object: a pointer to the struct that declares its type. Types
+// that are no part of a network have no rows. The rows come in a fixed order.
+func Of(w schema.World, object any) []Row {
+	switch o := object.(type) {
+	case *resources.Network:
+		return network(w, o)
+	case *resources.Subnet:
+		return subnet(w, o)
+	case *resources.Port:
+		return port(w, o)
+	case *resources.Router:
+		return router(w, o)
+	case *resources.RouterInterface:
+		return routerInterface(w, o)
+	case *resources.Route:
+		return route(w, o)
+	case *resources.FloatingIP:
+		return floatingIP(w, o)
+	case *resources.FloatingIPAssociation:
+		return association(w, o)
+	case *resources.SecurityGroup:
+		return securityGroup(w, o)
+	case *resources.SecurityGroupRule:
+		return securityGroupRule(w, o)
+	}
+	return nil
+}
+
+// Readers lists the objects whose rows hang on an object besides its own: they
+// are rendered again when it changes. Some may come to the same rows as before.
+func Readers(w schema.World, object any) []any {
+	var all []any
+	switch o := object.(type) {
+	case *resources.Network:
+		all = append(all, where[resources.Subnet](w, "network_id", o.ID)...)
+		all = append(all, where[resources.Port](w, "network_id", o.ID)...)
+		all = append(all, where[resources.RouterInterface](w, "network_id", o.ID)...)
+		all = append(all, where[resources.Router](w, "external_network_id", o.ID)...)
+	case *resources.Subnet:
+		all = append(all, where[resources.Port](w, "network_id", string(o.NetworkID))...)
+		for i := range schema.Where[resources.RouterInterface](w, "subnet_id", o.ID) {
+			all = append(all, i)
+			if r := schema.Look(w, i.RouterID); r != nil {
+				all = append(all, r)
+			}
+		}
+		all = append(all, where[resources.Router](w, "external_network_id", string(o.NetworkID))...)
+	case *resources.Port:
+		all = append(all, where[resources.FloatingIP](w, "port_id", o.ID)...)
+		all = append(all, where[resources.FloatingIPAssociation](w, "port_id", o.ID)...)
+	case *resources.Router:
+		for i := range schema.Where[resources.RouterInterface](w, "router_id", o.ID) {
+			all = append(all, floatingBehind(w, i)...)
+		}
+	case *resources.RouterInterface:
+		if r := schema.Look(w, o.RouterID); r != nil {
+			all = append(all, r)
+		}
+		all = append(all, floatingBehind(w, o)...)
+	case *resources.FloatingIP:
+		all = append(all, where[resources.FloatingIPAssociation](w, "floating_ip_id", o.ID)...)
+	case *resources.SecurityGroup:
+		all = append(all, where[resources.SecurityGroupRule](w, "security_group_id", o.ID)...)
+	}
+	return all
+}
+
+// floatingBehind lists the floating addresses that lead through an interface.
+func floatingBehind(w schema.World, i *resources.RouterInterface) []any {
+	var all []any
+	for p := range schema.Where[resources.Port](w, "network_id", string(i.NetworkID)) {
+		if slices.ContainsFunc(p.FixedIPs, func(f resources.FixedIP) bool { return f.SubnetID == i.SubnetID }) {
+			all = append(all, where[resources.FloatingIP](w, "port_id", p.ID)...)
+			all = append(all, where[resources.FloatingIPAssociation](w, "port_id", p.ID)...)
+		}
+	}
+	return all
+}
+
+func where[T any](w schema.World, attribute, value string) []any {
+	var all []any
+	for o := range schema.Where[T](w, attribute, value) {
+		all = append(all, o)
+	}
+	return all
+}
+
+// space is the namespace of the rows' UUIDs (RFC 9562, section 5.5).
+var space = uuid.MustParse("6d1f3a52-6c0e-4b8e-9d0c-3f1f8f0a7c11")
+
+// ID is the UUID of the row that plays a part in an object.
+func ID(object, table, part string) string {
+	return uuid.NewSHA1(space, []byte(object+"\x00"+table+"\x00"+part)).String()
+}
+
+// newRow starts a row that carries the marks of whose it is.
+func newRow(w schema.World, typ, object, table, part string) Row {
+	marks := Map{"cairn:type": typ, "cairn:id": object}
+	if c := w.Cloud(); c != nil && c.ID != "" {
+		marks["cairn:cloud"] = c.ID
+	}
+	return Row{Table: table, ID: ID(object, table, part), Columns: map[string]any{"external_ids": marks}}
+}
+
+// mark adds a fact for people and tools to the row, unless it is empty.
+func (r Row) mark(key, value string) {
+	if value != "" {
+		r.Columns["external_ids"].(Map)["cairn:"+key] = value
+	}
+}
+
+// in says which column of another object's row holds the row.
+func (r *Row) in(table, object, part, column string) {
+	r.Into = append(r.Into, Place{table, ID(object, table, part), column})
+}
+
+// String is the value of a column that holds at most one string, or "".
+func (r Row) String(column string) string {
+	s, _ := r.Columns[column].(string)
+	return s
+}
+
+// Map is the value of a column of names and values.
+func (r Row) Map(column string) Map {
+	m, _ := r.Columns[column].(Map)
+	return m
+}
+
+// Strings is the value of a column of strings.
+func (r Row) Strings(column string) []string {
+	var all []string
+	set, _ := r.Columns[column].(Set)
+	for _, v := range set {
+		if s, ok := v.(string); ok {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// Equal reports whether two rows say the same.
+func (r Row) Equal(o Row) bool {
+	return r.Table == o.Table && r.ID == o.ID && slices.Equal(r.Into, o.Into) && reflect.DeepEqual(r.Columns, o.Columns)
+}
+
+func on(p *bool) bool { return p == nil || *p }
+
+func set[T any](values ...T) Set {
+	all := make(Set, len(values))
+	for i, v := range values {
+		all[i] = v
+	}
+	return all
+}
+
+func truth(b bool) string { return fmt.Sprint(b) }
+
+// collect sorts what a World lists, so that rows do not hang on its order.
+func collect[T any](objects func(func(*T) bool), id func(*T) string) []*T {
+	var all []*T
+	for o := range objects {
+		all = append(all, o)
+	}
+	slices.SortFunc(all, func(a, b *T) int { return cmp.Compare(id(a), id(b)) })
+	return all
+}
