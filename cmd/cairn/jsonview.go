@@ -35,7 +35,9 @@ func (v jsonView) diagnostics(diags hcl.Diagnostics) {
 		}
 		x := map[string]any{"severity": map[string]string{"error": "error", "warn": "warning"}[level], "summary": d.Summary, "detail": d.Detail}
 		if r := d.Subject; r != nil {
-			pos := func(p hcl.Pos) map[string]int { return map[string]int{"line": p.Line, "column": p.Column, "byte": p.Byte} }
+			pos := func(p hcl.Pos) map[string]int {
+				return map[string]int{"line": p.Line, "column": p.Column, "byte": p.Byte}
+			}
 			x["range"] = map[string]any{"filename": r.Filename, "start": pos(r.Start), "end": pos(r.End)}
 		}
 		v.event(level, "diagnostic", d.Summary, map[string]any{"diagnostic": x})
