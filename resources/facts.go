@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -43,5 +44,62 @@ func (p *PhysicalNetwork) Lookup(w schema.World) error {
 		return schema.Problem{Attribute: "name", Summary: fmt.Sprintf("There is no physical network %q", p.Name), Detail: physnetsText(w)}
 	}
 	p.MTU, p.Zones = fact.MTU, fact.Zones
+	return nil
+}
+
+// Host is a machine that runs instances.
+type Host struct {
+	// Name of the host.
+	Name string `hcl:"name"`
+
+	// Zone that it is in.
+	Zone string `hcl:"zone" plan:"computed"`
+
+	// Chassis is its name in OVN.
+	Chassis string `hcl:"chassis" plan:"computed"`
+
+	// VCPUs is how many processors it has.
+	VCPUs int `hcl:"vcpus" plan:"computed"`
+
+	// RAMMB is how much memory it has, in MiB.
+	RAMMB int `hcl:"ram_mb" plan:"computed"`
+
+	// DiskGB is how much storage of its own it has, in GiB.
+	DiskGB int `hcl:"disk_gb" plan:"computed"`
+}
+
+// Lookup reads what the cloud file says of the host.
+func (h *Host) Lookup(w schema.World) error {
+	names := hostNames(w)
+	for _, x := range w.Cloud().Hosts {
+		if x.Name == h.Name {
+			h.Zone, h.Chassis, h.VCPUs, h.RAMMB, h.DiskGB = x.Zone, x.Chassis, x.VCPUs, x.RAMMB, x.DiskGB
+			return nil
+		}
+	}
+	detail := fmt.Sprintf("The cloud has: %s.", strings.Join(names, ", "))
+	if near := schema.Nearest(h.Name, names); near != "" {
+		detail += fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return schema.Problem{Attribute: "name", Summary: fmt.Sprintf("There is no host %q", h.Name), Detail: detail}
+}
+
+// Hosts are the machines of the cloud that run instances.
+type Hosts struct {
+	// Zone to list the hosts of. Every zone, unless set.
+	Zone string `hcl:"zone,optional"`
+
+	// Names of the hosts, in the order of the cloud file.
+	Names []string `hcl:"names" plan:"computed"`
+}
+
+// Lookup lists the cloud's hosts.
+func (h *Hosts) Lookup(w schema.World) error {
+	h.Names = []string{}
+	for _, x := range w.Cloud().Hosts {
+		if h.Zone == "" || h.Zone == x.Zone {
+			h.Names = append(h.Names, x.Name)
+		}
+	}
 	return nil
 }

@@ -75,6 +75,27 @@ type Quota struct {
 
 	// SecurityGroupRules bounds how many rules there may be; -1 for any number.
 	SecurityGroupRules *int `hcl:"security_group_rules,optional" check:"min=-1"`
+
+	// Instances bounds how many instances there may be; -1 for any number.
+	Instances *int `hcl:"instances,optional" check:"min=-1"`
+
+	// Cores bounds how many virtual processors instances may have; -1 for any number.
+	Cores *int `hcl:"cores,optional" check:"min=-1"`
+
+	// RAMMB bounds how much memory instances may have, in MiB; -1 for any amount.
+	RAMMB *int `hcl:"ram_mb,optional" check:"min=-1" hot:"ram"`
+
+	// Volumes bounds how many volumes there may be; -1 for any number.
+	Volumes *int `hcl:"volumes,optional" check:"min=-1"`
+
+	// Gigabytes bounds how large volumes may be together, in GiB; -1 for any size.
+	Gigabytes *int `hcl:"gigabytes,optional" check:"min=-1"`
+
+	// Snapshots bounds how many snapshots there may be; -1 for any number.
+	Snapshots *int `hcl:"snapshots,optional" check:"min=-1"`
+
+	// Images bounds how many images there may be; -1 for any number.
+	Images *int `hcl:"images,optional" check:"min=-1"`
 }
 
 // Claims sets the limits.
@@ -89,6 +110,7 @@ func (q *Quota) Claims(_ schema.World, l schema.Ledger) error {
 	}{
 		{"networks", q.Networks}, {"subnets", q.Subnets}, {"ports", q.Ports}, {"routers", q.Routers},
 		{"floating_ips", q.FloatingIPs}, {"security_groups", q.SecurityGroups}, {"security_group_rules", q.SecurityGroupRules},
+		{"instances", q.Instances}, {"cores", q.Cores}, {"ram_mb", q.RAMMB}, {"volumes", q.Volumes}, {"gigabytes", q.Gigabytes}, {"snapshots", q.Snapshots}, {"images", q.Images},
 	} {
 		limit := int64(-1)
 		if c.limit != nil {

@@ -11,13 +11,22 @@ import (
 //go:embed *.go
 var source embed.FS
 
+// Builtin is the stack that every cloud has.
+//
+//go:embed builtin.stack.hcl
+var Builtin []byte
+
 // All declares every type.
 func All() *schema.Types {
 	from := schema.WithSource(source)
 	return schema.NewTypes(
 		schema.Declare[AvailabilityZones]("availability_zones", schema.Data, from),
+		schema.Declare[Flavor]("flavor", from),
 		schema.Declare[FloatingIP]("floating_ip", schema.After("subnet"), from),
 		schema.Declare[FloatingIPAssociation]("floating_ip_association", from),
+		schema.Declare[Host]("host", schema.Data, from),
+		schema.Declare[Hosts]("hosts", schema.Data, from),
+		schema.Declare[Keypair]("keypair", from),
 		schema.Declare[Network]("network", from),
 		schema.Declare[PhysicalNetwork]("physical_network", schema.Data, from),
 		schema.Declare[Port]("port", schema.After("subnet"), from),
@@ -31,8 +40,10 @@ func All() *schema.Types {
 		schema.Declare[RouterInterface]("router_interface", from),
 		schema.Declare[SecurityGroup]("security_group", from),
 		schema.Declare[SecurityGroupRule]("security_group_rule", from),
+		schema.Declare[ServerGroup]("server_group", from),
 		schema.Declare[Subnet]("subnet", from),
 		schema.Declare[Value]("terraform_data", from),
 		schema.Declare[Value]("value", from),
+		schema.Declare[VolumeType]("volume_type", from),
 	)
 }

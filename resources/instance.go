@@ -1,0 +1,632 @@
+package resources
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// Instance is a virtual machine. Rules: Nova's servers.
+type Instance struct {
+	object
+
+	// FlavorID is its size. Another one stops the guest for a moment.
+	FlavorID schema.Ref[Flavor] `hcl:"flavor_id" plan:"stop" hot:"flavor"`
+
+	// ImageID is what its root disk begins as a copy of, when that is local. With a
+	// block device that boots, leave it out.
+	ImageID schema.Ref[Image] `hcl:"image_id,optional" plan:"replace" hot:"image"`
+
+	// BlockDevices are its disks besides a local root disk.
+	BlockDevices []BlockDevice `hcl:"block_devices,optional" hot:"block_device_mapping_v2"`
+
+	// Networks are its network interfaces, in the guest's order.
+	Networks []InstanceNetwork `hcl:"networks,optional"`
+
+	// SecurityGroupIDs are the groups of the ports that it brings along. The project's
+	// default group, unless set.
+	SecurityGroupIDs schema.Set[schema.Ref[SecurityGroup]] `hcl:"security_group_ids,optional" hot:"security_groups"`
+
+	// UserData is what cloud-init runs at the first boot: at most 64 KiB.
+	UserData string `hcl:"user_data,optional" plan:"replace" check:"len=65536"`
+
+	// Metadata are words with values that the guest can read.
+	Metadata map[string]string `hcl:"metadata,optional"`
+
+	// KeyPair is the name of the key that is let in.
+	KeyPair string `hcl:"key_pair,optional" plan:"replace" hot:"key_name"`
+
+	// AvailabilityZone that it is in. That of its host, unless set.
+	AvailabilityZone string `hcl:"availability_zone,optional" plan:"assigned,replace"`
+
+	// Host that it is on. Chosen among all that have room, unless set; setting it pins
+	// the instance there.
+	Host string `hcl:"host,optional" plan:"assigned,live"`
+
+	// SchedulerHints say which other instances it should be with.
+	SchedulerHints *SchedulerHints `hcl:"scheduler_hints,optional"`
+
+	// PowerState is active, shutoff or paused.
+	PowerState PowerState `hcl:"power_state,optional" default:"active"`
+
+	// AccessIPv4 is its first IPv4 address.
+	AccessIPv4 netip.Addr `hcl:"access_ip_v4" plan:"assigned"`
+
+	// AccessIPv6 is its first IPv6 address.
+	AccessIPv6 netip.Addr `hcl:"access_ip_v6" plan:"assigned"`
+
+	// InstanceName is its name on the host.
+	InstanceName string `hcl:"instance_name" plan:"assigned"`
+
+	// Status is ACTIVE, SHUTOFF, PAUSED or ERROR.
+	Status string `hcl:"status" plan:"live"`
+}
+
+// BlockDevice is a disk of an instance.
+type BlockDevice struct {
+	// SourceType is what it begins as: image, snapshot or blank for a volume that the
+	// instance brings along, volume for one that is there.
+	SourceType SourceType `hcl:"source_type"`
+	// UUID of the image, snapshot or volume.
+	UUID string `hcl:"uuid,optional"`
+	// DestinationType is volume, or local for a disk on the host.
+	DestinationType DestinationType `hcl:"destination_type,optional" default:"volume"`
+	// BootIndex is 0 for the disk that the guest boots from.
+	BootIndex *int `hcl:"boot_index,optional"`
+	// VolumeSize in GiB. As large as what it is made from, unless set.
+	VolumeSize int `hcl:"volume_size,optional" check:"min=1"`
+	// VolumeType of the volume that the instance brings along.
+	VolumeType string `hcl:"volume_type,optional"`
+	// DeleteOnTermination deletes what the instance brought along with it, and has to:
+	// a volume that outlives its instance is a resource of its own.
+	DeleteOnTermination *bool `hcl:"delete_on_termination,optional"`
+	// VolumeID is the volume.
+	VolumeID string `hcl:"volume_id" plan:"assigned"`
+	// Device is the disk's name in the guest, such as vda.
+	Device string `hcl:"device" plan:"assigned"`
+}
+
+// SourceType is what a disk begins as.
+type SourceType string
+
+// The sources.
+const (
+	SourceBlank    SourceType = "blank"
+	SourceImage    SourceType = "image"
+	SourceVolume   SourceType = "volume"
+	SourceSnapshot SourceType = "snapshot"
+)
+
+// Values lists the sources.
+func (SourceType) Values() []string {
+	return []string{string(SourceBlank), string(SourceImage), string(SourceVolume), string(SourceSnapshot)}
+}
+
+// DestinationType is where a disk lives.
+type DestinationType string
+
+// The places.
+const (
+	ToVolume DestinationType = "volume"
+	ToLocal  DestinationType = "local"
+)
+
+// Values lists the places.
+func (DestinationType) Values() []string { return []string{string(ToVolume), string(ToLocal)} }
+
+// InstanceNetwork is a network interface: of a port that is there, or of one that
+// the instance brings along.
+type InstanceNetwork struct {
+	// Port is the port that is plugged in.
+	Port schema.Ref[Port] `hcl:"port,optional"`
+	// NetworkID is the network that a port is made on.
+	NetworkID schema.Ref[Network] `hcl:"network_id,optional" hot:"network"`
+	// Subnet is the subnet that a port is made on.
+	Subnet schema.Ref[Subnet] `hcl:"subnet,optional"`
+	// FixedIPv4 is its IPv4 address. A free one, unless set.
+	FixedIPv4 netip.Addr `hcl:"fixed_ip_v4,optional" plan:"assigned" hot:"fixed_ip"`
+	// FixedIPv6 is its IPv6 address. A free one, unless set.
+	FixedIPv6 netip.Addr `hcl:"fixed_ip_v6,optional" plan:"assigned"`
+	// PortID is the port.
+	PortID string `hcl:"port_id" plan:"assigned"`
+	// MAC is the port's address.
+	MAC MAC `hcl:"mac" plan:"assigned"`
+}
+
+// SchedulerHints say which other instances one should be with. They count when it
+// is placed.
+type SchedulerHints struct {
+	// Group whose policy holds for the instance.
+	Group schema.Ref[ServerGroup] `hcl:"group,optional"`
+	// SameHost are instances to be with on a host.
+	SameHost []string `hcl:"same_host,optional"`
+	// DifferentHost are instances not to be with on a host.
+	DifferentHost []string `hcl:"different_host,optional"`
+}
+
+// PowerState is whether a guest runs.
+type PowerState string
+
+// The states.
+const (
+	Active  PowerState = "active"
+	Shutoff PowerState = "shutoff"
+	Paused  PowerState = "paused"
+)
+
+// Values lists the states.
+func (PowerState) Values() []string { return []string{string(Active), string(Shutoff), string(Paused)} }
+
+// Check reports disks and interfaces that can't be.
+func (i *Instance) Check() error {
+	var all schema.Problems
+	add := func(code, attribute, summary, detail string) {
+		all = append(all, schema.Problem{Code: code, Attribute: attribute, Summary: summary, Detail: detail})
+	}
+	boots := 0
+	if i.ImageID != "" {
+		boots++
+	}
+	for n, d := range i.BlockDevices {
+		at := fmt.Sprintf("block_devices[%d]", n)
+		if d.BootIndex != nil && *d.BootIndex == 0 {
+			boots++
+		}
+		switch {
+		case d.SourceType == SourceBlank && d.UUID != "":
+			add("CRN-VOL-1", at, "A blank disk is a copy of nothing", "Take uuid out, or say what source_type it is of.")
+		case d.SourceType != SourceBlank && d.UUID == "":
+			add("CRN-VOL-1", at, "The disk has no source", fmt.Sprintf("Say which %s with uuid.", d.SourceType))
+		case d.SourceType == SourceBlank && d.VolumeSize == 0:
+			add("CRN-VOL-1", at, "The disk has no size", "Set volume_size, in GiB.")
+		case d.DestinationType == ToLocal && d.SourceType != SourceBlank:
+			add("CRN-VER", at, "Only a blank disk can be local", "The root disk is local with image_id; anything else has destination_type volume.")
+		case d.DestinationType == ToLocal && d.BootIndex != nil && *d.BootIndex == 0:
+			add("CRN-VOL-1", at, "There is nothing to boot from on a blank disk", "Take boot_index out.")
+		case d.SourceType == SourceVolume && (d.VolumeSize != 0 || d.VolumeType != ""):
+			add("CRN-VOL-1", at, "The volume is there already", "It has its size and type. Take volume_size and volume_type out.")
+		case d.brings() && d.DeleteOnTermination != nil && !*d.DeleteOnTermination:
+			add("CRN-VER", at, "The instance's own volume goes with it", "For one that outlives it, write a volume of its own and name it here with source_type = \"volume\".")
+		}
+	}
+	switch {
+	case boots == 0:
+		add("CRN-FLV-1", "image_id", "The instance has nothing to boot from", "Set image_id, or give one of block_devices boot_index = 0.")
+	case boots > 1:
+		add("CRN-FLV-1", "image_id", "The instance boots from one disk", "Leave image_id or one block device with boot_index = 0, not both.")
+	}
+	implicit := 0
+	for n, x := range i.Networks {
+		at := fmt.Sprintf("networks[%d]", n)
+		said := 0
+		for _, s := range []string{string(x.Port), string(x.NetworkID), string(x.Subnet)} {
+			if s != "" {
+				said++
+			}
+		}
+		if x.Port == "" {
+			implicit++
+		}
+		switch {
+		case said != 1:
+			add("CRN-AZ-1", at, "An interface is on one port, network or subnet", "Set exactly one of port, network_id and subnet.")
+		case x.FixedIPv4.IsValid() && !x.FixedIPv4.Is4(), x.FixedIPv6.IsValid() && !x.FixedIPv6.Is6():
+			add("CRN-CIDR-2", at, "The address is of the other IP version", "fixed_ip_v4 is such as 10.0.0.5, fixed_ip_v6 such as 2001:db8::5.")
+		}
+	}
+	if len(i.SecurityGroupIDs) > 0 && implicit == 0 {
+		add("CRN-PSEC", "security_group_ids", "No port takes the groups", "Named ports have groups of their own. Set security_group_ids on those.")
+	}
+	return all.Err()
+}
+
+// brings reports whether the instance brings the volume along.
+func (d *BlockDevice) brings() bool {
+	return d.SourceType != SourceVolume && d.DestinationType != ToLocal
+}
+
+// Replaces reports other disks: they can be added and taken away at the end, and
+// grow, and nothing else.
+func (i *Instance) Replaces(prior any) []string {
+	was := prior.(*Instance).BlockDevices
+	for n := range min(len(was), len(i.BlockDevices)) {
+		a, b := &was[n], &i.BlockDevices[n]
+		if a.SourceType != b.SourceType || a.UUID != b.UUID || a.DestinationType != b.DestinationType || a.VolumeType != b.VolumeType || a.boots() != b.boots() {
+			return []string{"block_devices"}
+		}
+	}
+	for _, rest := range [][]BlockDevice{was[min(len(was), len(i.BlockDevices)):], i.BlockDevices[min(len(was), len(i.BlockDevices)):]} {
+		if slices.ContainsFunc(rest, func(d BlockDevice) bool { return d.boots() }) {
+			return []string{"block_devices"}
+		}
+	}
+	return nil
+}
+
+func (d *BlockDevice) boots() bool { return d.BootIndex != nil && *d.BootIndex == 0 }
+
+// Owned lists the ports and volumes that the instance brings along.
+func (i *Instance) Owned(w schema.World, l schema.Ledger) ([]schema.Owned, error) {
+	var all []schema.Owned
+	for n := range i.Networks {
+		x := &i.Networks[n]
+		if x.Port != "" {
+			continue
+		}
+		at, role := fmt.Sprintf("networks[%d]", n), fmt.Sprintf("port[%d]", n)
+		p := &Port{object: object{ID: l.ID(role), ProjectID: i.ProjectID}, NetworkID: x.NetworkID, SecurityGroupIDs: i.SecurityGroupIDs}
+		var subnet schema.Ref[Subnet]
+		if x.Subnet != "" {
+			s := schema.Look(w, x.Subnet)
+			if s == nil {
+				return nil, gone(at, "subnet", string(x.Subnet))
+			}
+			p.NetworkID, subnet = s.NetworkID, x.Subnet
+			p.FixedIPs = []FixedIP{{SubnetID: subnet}}
+		}
+		if wants := x.wants(w, p.ID, subnet); wants != nil {
+			p.FixedIPs = wants
+		}
+		all = append(all, schema.Owned{Role: role, Object: p})
+	}
+	for n := range i.BlockDevices {
+		d := &i.BlockDevices[n]
+		if !d.brings() {
+			continue
+		}
+		role := fmt.Sprintf("volume[%d]", n)
+		v := &Volume{object: object{ID: l.ID(role), ProjectID: i.ProjectID}, Size: d.VolumeSize, VolumeType: d.VolumeType, AvailabilityZone: i.zone(w)}
+		switch d.SourceType {
+		case SourceImage:
+			v.ImageID = schema.Ref[Image](d.UUID)
+		case SourceSnapshot:
+			v.SnapshotID = schema.Ref[Snapshot](d.UUID)
+		}
+		if p := schema.Look(w, schema.Ref[Volume](v.ID)); p != nil { // it stays where it was made
+			v.AvailabilityZone = p.AvailabilityZone
+		}
+		all = append(all, schema.Owned{Role: role, Object: v})
+	}
+	return all, nil
+}
+
+// wants are the addresses that an author asks for on an interface: what its port
+// has already was chosen for it, and is not asked for again.
+func (x *InstanceNetwork) wants(w schema.World, port string, subnet schema.Ref[Subnet]) []FixedIP {
+	var has []FixedIP
+	if p := schema.Look(w, schema.Ref[Port](port)); p != nil {
+		has = p.FixedIPs
+	}
+	var all []FixedIP
+	fresh := false
+	for _, a := range []netip.Addr{x.FixedIPv4, x.FixedIPv6} {
+		if !a.IsValid() {
+			continue
+		}
+		all = append(all, FixedIP{SubnetID: subnet, IPAddress: a})
+		fresh = fresh || !slices.ContainsFunc(has, func(f FixedIP) bool { return f.IPAddress == a })
+	}
+	if !fresh {
+		return nil
+	}
+	return all
+}
+
+// zone is the zone that the author, or the host that the author pins, says.
+func (i *Instance) zone(w schema.World) string {
+	if i.AvailabilityZone != "" {
+		return i.AvailabilityZone
+	}
+	for _, h := range w.Cloud().Hosts {
+		if h.Name == i.Host && i.Host != "" {
+			return h.Zone
+		}
+	}
+	return ""
+}
+
+// Demand is what the instance needs of a host.
+func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
+	f := schema.Look(w, i.FlavorID)
+	if f == nil {
+		return schema.Demand{}, gone("flavor_id", "flavor", string(i.FlavorID))
+	}
+	if i.Host != "" && !slices.ContainsFunc(hostNames(w), func(n string) bool { return n == i.Host }) {
+		return schema.Demand{}, schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: fmt.Sprintf("There is no host %q", i.Host), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(hostNames(w), ", "))}
+	}
+	if i.AvailabilityZone != "" && !slices.Contains(w.Cloud().Zones(), i.AvailabilityZone) {
+		return schema.Demand{}, schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone", Summary: fmt.Sprintf("There is no zone %q", i.AvailabilityZone), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(w.Cloud().Zones(), ", "))}
+	}
+	d := schema.Demand{VCPUs: f.VCPUs, RAMMB: f.RAMMB, DiskGB: i.localDisk(w, f), Zone: i.AvailabilityZone, Host: i.Host}
+	if was := schema.Look(w, schema.Ref[Instance](i.ID)); was != nil && was.Host == i.Host {
+		d.Host, d.Current = "", i.Host
+	}
+	if d.Zone == "" && d.Host == "" {
+		d.Zone = i.storageZone(w)
+	}
+	if h := i.SchedulerHints; h != nil {
+		d.Same, d.Different = h.SameHost, h.DifferentHost
+		if h.Group != "" {
+			g := schema.Look(w, h.Group)
+			if g == nil {
+				return d, gone("scheduler_hints", "server_group", string(h.Group))
+			}
+			d.Group, d.Policy = g.ID, string(g.Policy)
+			if g.Rules != nil {
+				d.MaxPerHost = g.Rules.MaxServerPerHost
+			}
+		}
+	}
+	return d, nil
+}
+
+func hostNames(w schema.World) []string {
+	var all []string
+	for _, h := range w.Cloud().Hosts {
+		all = append(all, h.Name)
+	}
+	return all
+}
+
+// localDisk is how much of the host's own storage the instance needs, in GiB.
+func (i *Instance) localDisk(w schema.World, f *Flavor) int {
+	n := 0
+	if i.ImageID != "" {
+		n = f.DiskGB
+		if image := schema.Look(w, i.ImageID); n == 0 && image != nil {
+			n = image.LeastDiskGB()
+		}
+	}
+	for _, d := range i.BlockDevices {
+		if d.DestinationType == ToLocal {
+			n += d.VolumeSize
+		}
+	}
+	return n
+}
+
+// storageZone is the zone that the instance must be in for its volumes, where
+// one of them is in reach of a single zone.
+func (i *Instance) storageZone(w schema.World) string {
+	for _, d := range i.BlockDevices {
+		typ := d.VolumeType
+		switch {
+		case d.DestinationType == ToLocal:
+			continue
+		case d.SourceType == SourceVolume:
+			v := schema.Look(w, schema.Ref[Volume](d.UUID))
+			if v == nil {
+				continue
+			}
+			typ = v.VolumeType
+		}
+		if t, err := typeOfVolume(w, typ); err == nil && len(t.AvailabilityZones) == 1 {
+			return t.AvailabilityZones[0]
+		}
+	}
+	return ""
+}
+
+// Place puts the instance on a host.
+func (i *Instance) Place(host string) { i.Host = host }
+
+// The counters of what a host has.
+const (
+	hostVCPUs = "vcpus on host"
+	hostRAM   = "ram_mb on host"
+	hostDisk  = "disk_gb on host"
+)
+
+// Claims takes room on the host, names and addresses, and counts the instance.
+func (i *Instance) Claims(w schema.World, l schema.Ledger) error {
+	if err := i.claim(w, l, "instance", "instances"); err != nil {
+		return err
+	}
+	f := schema.Look(w, i.FlavorID)
+	if f == nil {
+		return gone("flavor_id", "flavor", string(i.FlavorID))
+	}
+	if err := i.room(w, l, f); err != nil {
+		return err
+	}
+	if err := i.fits(w, f); err != nil {
+		return err
+	}
+	if i.InstanceName == "" {
+		name, err := l.Choose("instance_name", 1<<32, func(n uint64) string { return fmt.Sprintf("instance-%08x", n) })
+		if err != nil {
+			return err
+		}
+		i.InstanceName = name
+	} else if err := l.Claim("instance_name", i.InstanceName); err != nil {
+		return err
+	}
+	if err := i.disks(w, l); err != nil {
+		return err
+	}
+	return i.plug(w, l)
+}
+
+// room takes the flavor's share of the host and of the project's quota.
+func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
+	project := string(i.ProjectID)
+	disk := i.localDisk(w, f)
+	shares := []share{{"cores", project, f.VCPUs}, {"ram_mb", project, f.RAMMB}}
+	c := w.Cloud()
+	for _, h := range c.Hosts {
+		if h.Name != i.Host {
+			continue
+		}
+		if i.AvailabilityZone == "" {
+			i.AvailabilityZone = h.Zone
+		}
+		if i.AvailabilityZone != h.Zone {
+			return schema.Problem{Code: "CRN-AZ-1", Attribute: "host", Summary: fmt.Sprintf("Host %s is not in zone %s", h.Name, i.AvailabilityZone), Detail: fmt.Sprintf("It is in zone %s. Leave one of host and availability_zone out.", h.Zone)}
+		}
+		l.Limit(hostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
+		l.Limit(hostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
+		l.Limit(hostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
+		shares = append(shares, share{hostVCPUs, h.Name, f.VCPUs}, share{hostRAM, h.Name, f.RAMMB}, share{hostDisk, h.Name, disk})
+	}
+	for _, s := range shares {
+		if err := l.Share(s.space, s.key, int64(s.amount)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type share struct {
+	space, key string
+	amount     int
+}
+
+// fits reports a flavor or disk that the image has no room in.
+func (i *Instance) fits(w schema.World, f *Flavor) error {
+	wrong := func(attribute, summary, detail string) error {
+		return schema.Problem{Code: "CRN-FLV-1", Attribute: attribute, Summary: summary, Detail: detail}
+	}
+	id := i.ImageID
+	for _, d := range i.BlockDevices {
+		if d.boots() && d.SourceType == SourceImage {
+			id = schema.Ref[Image](d.UUID)
+		}
+	}
+	if was := schema.Look(w, schema.Ref[Instance](i.ID)); was != nil && was.FlavorID != i.FlavorID && i.ImageID != "" {
+		if old := schema.Look(w, was.FlavorID); old != nil && f.DiskGB < old.DiskGB {
+			return wrong("flavor_id", "The root disk can only grow", fmt.Sprintf("It has %d GiB, and flavor %s has %d.", old.DiskGB, f.Name, f.DiskGB))
+		}
+	}
+	if id == "" {
+		return nil
+	}
+	image := schema.Look(w, id)
+	switch {
+	case image == nil:
+		return gone("image_id", "image", string(id))
+	case image.MinRAMMB > f.RAMMB:
+		return wrong("flavor_id", "The image needs more memory", fmt.Sprintf("Image %s asks for %d MiB, and flavor %s has %d.", image.Name, image.MinRAMMB, f.Name, f.RAMMB))
+	case i.ImageID != "" && f.DiskGB > 0 && image.LeastDiskGB() > f.DiskGB:
+		return wrong("flavor_id", "The image needs a larger disk", fmt.Sprintf("Image %s needs %d GiB, and flavor %s has %d.", image.Name, image.LeastDiskGB(), f.Name, f.DiskGB))
+	}
+	return nil
+}
+
+// disks names the disks, and takes the volumes that are there.
+func (i *Instance) disks(w schema.World, l schema.Ledger) error {
+	if i.ImageID != "" {
+		root := RootDevice
+		if err := device(l, i.ID, &root); err != nil {
+			return err
+		}
+	}
+	order := make([]int, 0, len(i.BlockDevices))
+	for n := range i.BlockDevices { // what boots comes first
+		if i.BlockDevices[n].boots() {
+			order = slices.Insert(order, 0, n)
+		} else {
+			order = append(order, n)
+		}
+	}
+	for _, n := range order {
+		d, at := &i.BlockDevices[n], fmt.Sprintf("block_devices[%d]", n)
+		d.VolumeID = ""
+		switch {
+		case d.brings():
+			d.VolumeID = l.ID(fmt.Sprintf("volume[%d]", n))
+			if v := schema.Look(w, schema.Ref[Volume](d.VolumeID)); v != nil {
+				if err := v.attach(w, l, at, i.ID, i.AvailabilityZone); err != nil {
+					return err
+				}
+			}
+		case d.SourceType == SourceVolume:
+			v := schema.Look(w, schema.Ref[Volume](d.UUID))
+			if v == nil {
+				return gone(at, "volume", d.UUID)
+			}
+			d.VolumeID = v.ID
+			if err := v.attach(w, l, at, i.ID, i.AvailabilityZone); err != nil {
+				return err
+			}
+		}
+		if err := device(l, i.ID, &d.Device); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RootDevice is the name of a guest's first disk.
+const RootDevice = "vda"
+
+// plug takes the ports, and copies what they say.
+func (i *Instance) plug(w schema.World, l schema.Ledger) error {
+	i.AccessIPv4, i.AccessIPv6 = netip.Addr{}, netip.Addr{}
+	for n := range i.Networks {
+		x, at := &i.Networks[n], "networks["+strconv.Itoa(n)+"]"
+		id := x.Port
+		if id == "" {
+			id = schema.Ref[Port](l.ID(fmt.Sprintf("port[%d]", n)))
+		}
+		p := schema.Look(w, id)
+		if p == nil {
+			return gone(at, "port", string(id))
+		}
+		if err := l.Claim("instance of port", string(id)); err != nil {
+			var taken *schema.TakenError
+			if errors.As(err, &taken) {
+				return schema.Problem{Code: "CRN-IP-1", Attribute: at, Summary: "The port is plugged in already", Detail: fmt.Sprintf("%s has port %s. A port is the interface of one instance.", taken.Holder, p.Name)}
+			}
+			return err
+		}
+		asked := *x
+		x.PortID, x.MAC, x.FixedIPv4, x.FixedIPv6 = string(id), p.MACAddress, netip.Addr{}, netip.Addr{}
+		for _, f := range p.FixedIPs {
+			switch a := f.IPAddress; {
+			case a.Is4() && (!x.FixedIPv4.IsValid() || a == asked.FixedIPv4):
+				x.FixedIPv4 = a
+			case a.Is6() && (!x.FixedIPv6.IsValid() || a == asked.FixedIPv6):
+				x.FixedIPv6 = a
+			}
+		}
+		if x.Port != "" && asked.PortID == "" && (asked.FixedIPv4.IsValid() && asked.FixedIPv4 != x.FixedIPv4 || asked.FixedIPv6.IsValid() && asked.FixedIPv6 != x.FixedIPv6) {
+			return schema.Problem{Code: "CRN-CIDR-2", Attribute: at, Summary: "The port has other addresses", Detail: fmt.Sprintf("Port %s brings its own. Set fixed_ips there.", p.Name)}
+		}
+		if !i.AccessIPv4.IsValid() {
+			i.AccessIPv4 = x.FixedIPv4
+		}
+		if !i.AccessIPv6.IsValid() {
+			i.AccessIPv6 = x.FixedIPv6
+		}
+	}
+	return nil
+}
+
+// Checks reports a key and groups that would have no effect.
+func (i *Instance) Checks(w schema.World) error {
+	var all schema.Problems
+	if i.KeyPair != "" {
+		found := false
+		for k := range schema.Where[Keypair](w, "name", i.KeyPair) {
+			found = found || k.ProjectID == i.ProjectID
+		}
+		if !found {
+			all = append(all, schema.Problem{Code: "CRN-ID-1", Attribute: "key_pair", Summary: fmt.Sprintf("The project has no keypair named %q", i.KeyPair), Detail: "key_pair is the name of a keypair of the instance's project, not its id."})
+		}
+	}
+	if len(i.SecurityGroupIDs) == 0 {
+		return all.Err()
+	}
+	for n, x := range i.Networks {
+		p := schema.Look(w, schema.Ref[Port](x.PortID))
+		if x.Port == "" && p != nil && p.PortSecurityEnabled != nil && !*p.PortSecurityEnabled {
+			all = append(all, schema.Problem{Code: "CRN-PSEC", Attribute: fmt.Sprintf("networks[%d]", n), Summary: "Groups have no effect without port security", Detail: "The network's ports have none. Take security_group_ids out, or enable port security on the network."})
+		}
+	}
+	return all.Err()
+}
