@@ -7,12 +7,26 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
 )
 
 // BuiltinStack is the name of the stack that every cloud has: the default
 // project, its default security group, and what else a first stack needs.
 const BuiltinStack = "cairn"
+
+// LoadBuiltin loads the text of the built-in stack.
+func LoadBuiltin(types *schema.Types, text []byte) (*lang.Stack, error) {
+	const name = "builtin.stack.hcl"
+	s, diags := lang.Load("/cairn", lang.Options{Types: types, Files: &lang.Bundle{
+		Dir: "/cairn", Cwd: "/", Files: map[string][]byte{"/cairn/" + name: text}, Folders: map[string][]string{"/cairn": {name}},
+	}})
+	if diags.HasErrors() {
+		return nil, fmt.Errorf("the built-in stack: %w", diags)
+	}
+	return s, nil
+}
 
 // builtinWait is how long an apply waits for another one that makes the built-in
 // stack, which takes a moment.
