@@ -11,11 +11,6 @@ import (
 //go:embed *.go
 var source embed.FS
 
-// Builtin is the stack that every cloud has.
-//
-//go:embed builtin.stack.hcl
-var Builtin []byte
-
 // All declares every type.
 func All() *schema.Types {
 	from := schema.WithSource(source)
