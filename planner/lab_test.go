@@ -70,6 +70,8 @@ type room struct {
 	fail   func(call string) error
 	// half are calls that have their effect and fail all the same.
 	half map[string]error
+	// late may fail a call that had its effect.
+	late func(call string) error
 	// after is told of each call once it had its effect, before it answers.
 	after func(call string)
 }
@@ -88,6 +90,9 @@ func (r *room) did(what string, x Thing) error {
 func (r *room) done(what string, x Thing) error {
 	if r.after != nil {
 		r.after(what + " " + x.Name)
+	}
+	if r.late != nil {
+		return r.late(what + " " + x.Name)
 	}
 	return r.half[what+" "+x.Name]
 }
