@@ -171,6 +171,7 @@ type lab struct {
 	dir  string
 	room *room
 	site *planner.Site
+	shut func() // closes the database before the test ends
 }
 
 func types() *schema.Types {
@@ -199,12 +200,13 @@ func openLab(t *testing.T, dir string, r *room) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	shut := sync.OnceFunc(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &lab{T: t, dir: dir, room: r, site: &planner.Site{
+	t.Cleanup(shut)
+	return &lab{T: t, dir: dir, room: r, shut: shut, site: &planner.Site{
 		Cloud: &cloud.Cloud{Name: "test"}, Types: types(), Store: store, Keys: seal.Lazy(filepath.Join(dir, ".cairn", "keyset.json")),
 		Systems: providers.Link(providers.System{Name: "room", Handles: map[string]providers.Handle{
 			"thing": providers.For[Thing](r), "note": providers.For(providers.Kept[note]{}),

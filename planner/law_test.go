@@ -53,6 +53,7 @@ func TestLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLab(t)
+		defer l.shut()
 		for _, label := range []string{"first", "second"} {
 			config := drawStack(r, label)
 			if out, err := l.apply(config, planner.Options{}); err != nil {
@@ -78,6 +79,7 @@ func TestAnyCallMayFail(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLab(t)
+		defer l.shut()
 		first, second := drawStack(r, "first"), drawStack(r, "second")
 		if out, err := l.apply(first, planner.Options{}); err != nil {
 			r.Fatalf("apply: %v %v", err, failures(out))
