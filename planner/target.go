@@ -179,25 +179,35 @@ func createFirst(blocks []*lang.Block) map[*lang.Block]bool {
 	return first
 }
 
-// destroyFirst carries the fall back to destroy-first to the replaced objects
-// that depend on one that fell back: they must be gone before it can go.
+// destroyFirst carries destroy-first to the replaced objects that depend on one
+// that is destroyed first, or did when they were made: they must be gone before it
+// can go.
 func (w *walk) destroyFirst() {
 	fell := map[*lang.Block]bool{}
-	for _, c := range w.plan.Changes {
-		if c.Action == DeleteCreate && w.cbd[c.block] {
-			fell[c.block] = true
+	var todo []*lang.Block
+	fall := func(b *lang.Block) {
+		if b != nil && !fell[b] {
+			fell[b] = true
+			todo = append(todo, b)
 		}
 	}
-	if len(fell) == 0 {
-		return
-	}
-	for _, group := range w.order.groups {
-		for _, b := range group {
-			for _, m := range b.Mentions {
-				if fell[m.Block] {
-					fell[b] = true
-				}
+	depended := map[string][]*Change{} // block: whose records depend on it
+	for _, c := range w.plan.Changes {
+		if c.Action == DeleteCreate {
+			fall(c.block)
+		}
+		if c.record != nil {
+			for _, d := range c.record.Deps {
+				depended[d] = append(depended[d], c)
 			}
+		}
+	}
+	for ; len(todo) > 0; todo = todo[1:] {
+		for _, user := range w.plan.users(todo[0]) {
+			fall(user)
+		}
+		for _, c := range depended[todo[0].Addr.String()] {
+			fall(c.block)
 		}
 	}
 	for _, c := range w.plan.Changes {
