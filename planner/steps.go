@@ -195,8 +195,9 @@ func (c *course) backward(p *Plan) {
 			c.before(c.makes[x], d)
 			c.before(c.usedUp(p, x.block), d)
 		case DeleteDeposed:
+			// Its users move on before it goes, unless they wait for what it hung on.
 			if b := p.conf.Find(x.Address.Block()); b != nil && !p.Options.Destroy {
-				c.before(c.usedUp(p, b), d)
+				c.soft = append(c.soft, [2]int{c.usedUp(p, b), d})
 			}
 		case Update:
 			// An update waits for the end of what used the old form, unless that is made
