@@ -12,6 +12,8 @@ func System() providers.System {
 	return providers.System{Name: "builtin", Handles: map[string]providers.Handle{
 		"flavor":          providers.For(providers.Kept[resources.Flavor]{}),
 		"keypair":         providers.For(providers.Kept[resources.Keypair]{}),
+		"project":         providers.For(providers.Kept[resources.Project]{}),
+		"quota":           providers.For(providers.Kept[resources.Quota]{}),
 		"random_id":       providers.For(providers.Kept[resources.RandomID]{}),
 		"random_password": providers.For(providers.Kept[resources.RandomPassword]{}),
 		"random_string":   providers.For(providers.Kept[resources.RandomString]{}),

@@ -1,0 +1,521 @@
+// Package providertest is the suite that every driver passes, on the embedded
+// cloud and on real ones: what the laws of package providers come to when they
+// are tried.
+package providertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/cloud"
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/resources/world"
+)
+
+// A Suite is what is tried on a system.
+type Suite struct {
+	// Types declares what the samples are; those of package resources unless set.
+	Types *schema.Types
+	// Cloud is the facts; Cloud() unless set.
+	Cloud *cloud.Cloud
+	// Open answers with the drivers of a system that holds nothing of the samples.
+	Open func(t testing.TB) map[string]providers.Handle
+	// Untold names attributes, as TYPE.ATTRIBUTE, that the system does not tell.
+	Untold []string
+
+	Samples  []Sample
+	Refusals []Refusal
+}
+
+// A Sample is an object to make. Objects are pointers to structs, wholly known.
+type Sample struct {
+	Type   string
+	With   []any // what must be there before, in the order to make it
+	Object any
+	// Changes are what the object may become in place, one after another. Together
+	// they must change each attribute that may change so.
+	Changes []any
+}
+
+// A Refusal is a call that a system must answer with no. Exactly one of Create,
+// Update and Delete is set.
+type Refusal struct {
+	Reason                 string
+	Given                  []any
+	Create, Update, Delete any
+	Says                   string // what the error must contain, where it matters
+}
+
+// Run tries a suite.
+func Run(t testing.TB, s Suite) {
+	t.Helper()
+	if s.Types == nil {
+		s.Types = resources.All()
+	}
+	if s.Cloud == nil {
+		s.Cloud = Cloud()
+	}
+	if len(s.Samples) == 0 {
+		t.Fatalf("a suite without samples tries nothing")
+	}
+	for _, sample := range s.Samples {
+		for _, l := range laws {
+			each(t, sample.Type+"/"+l.name, func(t testing.TB) { s.try(t, sample, l.law) })
+		}
+	}
+	for _, r := range s.Refusals {
+		each(t, "refusal/"+r.Reason, func(t testing.TB) { s.refuse(t, r) })
+	}
+}
+
+// each runs a test inside a test, beside others where t can do that.
+func each(t testing.TB, name string, f func(testing.TB)) {
+	if r, ok := t.(*testing.T); ok {
+		r.Run(name, func(t *testing.T) { t.Parallel(); f(t) })
+		return
+	}
+	f(named{t, name})
+}
+
+// named puts the name of a test before what it says.
+type named struct {
+	testing.TB
+	name string
+}
+
+func (n named) Errorf(format string, args ...any) {
+	n.Helper()
+	n.TB.Errorf("%s: %s", n.name, fmt.Sprintf(format, args...))
+}
+
+func (n named) Fatalf(format string, args ...any) {
+	n.Helper()
+	n.TB.Fatalf("%s: %s", n.name, fmt.Sprintf(format, args...))
+}
+
+// A bench is one sample on one system, its neighbours made.
+type bench struct {
+	testing.TB
+	suite   Suite
+	handles map[string]providers.Handle
+	world   *world.World
+	sample  Sample
+	typ     *schema.Type
+	handle  providers.Handle
+}
+
+func (s Suite) bench(t testing.TB, with []any) *bench {
+	b := &bench{TB: t, suite: s, handles: s.Open(t), world: world.New(s.Types, s.Cloud, with...)}
+	for _, o := range with {
+		if _, err := b.of(o).Create(t.Context(), b.world, b.copy(o)); err != nil {
+			t.Fatalf("create a neighbour: %v", err)
+		}
+	}
+	return b
+}
+
+func (s Suite) try(t testing.TB, sample Sample, law func(*bench)) {
+	b := s.bench(t, sample.With)
+	b.sample, b.typ, b.handle = sample, b.typeOf(sample.Object), b.of(sample.Object)
+	if b.typ.Name != sample.Type {
+		t.Fatalf("the sample is a %s", b.typ.Name)
+	}
+	b.world.Put(sample.Object)
+	law(b)
+	_ = b.handle.Delete(t.Context(), b.copy(sample.Object))
+	b.clean(sample.With)
+}
+
+// clean takes objects away, the last first.
+func (b *bench) clean(objects []any) {
+	for _, o := range slices.Backward(objects) {
+		if err := b.of(o).Delete(b.Context(), b.copy(o)); err != nil {
+			b.Errorf("delete a neighbour: %v", err)
+		}
+	}
+}
+
+func (b *bench) typeOf(o any) *schema.Type {
+	t := b.suite.Types.ByGo(reflect.TypeOf(o).Elem())
+	if t == nil {
+		b.Fatalf("nobody declares %T", o)
+	}
+	return t
+}
+
+func (b *bench) of(o any) providers.Handle {
+	h := b.handles[b.typeOf(o).Name]
+	if h == nil {
+		b.Fatalf("the system has no driver of %s", b.typeOf(o).Name)
+	}
+	return h
+}
+
+// copy makes a twin, so that drivers can't change the samples.
+func (b *bench) copy(o any) any {
+	t := b.typeOf(o)
+	twin, err := t.ToGo(t.FromGo(o, cty.NilVal))
+	if err != nil {
+		b.Fatalf("copy a %s: %v", t.Name, err)
+	}
+	return twin
+}
+
+// agrees reports attributes in which got is not what was wanted. What the system
+// tells by itself counts only when strict.
+func (b *bench) agrees(doing string, got, want any, strict bool) {
+	b.Helper()
+	t := b.typeOf(want)
+	if got == nil || reflect.TypeOf(got) != reflect.TypeOf(want) {
+		b.Errorf("%s: answered with a %T", doing, got)
+		return
+	}
+	g, w := t.FromGo(got, cty.NilVal), t.FromGo(want, cty.NilVal)
+	for _, a := range t.Attributes {
+		if !strict && (a.Source == schema.Computed || a.Source == schema.Live) {
+			continue
+		}
+		if gv, wv := g.GetAttr(a.Name), w.GetAttr(a.Name); !gv.RawEquals(wv) {
+			b.Errorf("%s: %s is %s, not %s", doing, a.Name, gv.GoString(), wv.GoString())
+		}
+	}
+}
+
+// read reads from a record, and holds the answer to what is wanted.
+func (b *bench) read(doing string, have, want any, strict bool) any {
+	b.Helper()
+	got, err := b.handle.Read(b.Context(), b.copy(have))
+	if err != nil {
+		b.Errorf("%s: read: %v", doing, err)
+		return nil
+	}
+	b.agrees(doing+", then read", got, b.told(have, want), strict)
+	return got
+}
+
+// told is want, but for what the system does not tell: there have's stays.
+func (b *bench) told(have, want any) any {
+	t := b.typeOf(want)
+	vals := t.FromGo(want, cty.NilVal).AsValueMap()
+	old := t.FromGo(have, cty.NilVal)
+	for name := range vals {
+		if slices.Contains(b.suite.Untold, t.Name+"."+name) {
+			vals[name] = old.GetAttr(name)
+		}
+	}
+	o, err := t.ToGo(cty.ObjectVal(vals))
+	if err != nil {
+		b.Fatalf("%v", err)
+	}
+	return o
+}
+
+// create makes the sample, and answers with what the driver said.
+func (b *bench) create() any {
+	b.Helper()
+	want := b.copy(b.sample.Object)
+	got, err := b.handle.Create(b.Context(), b.world, want)
+	if err != nil {
+		b.Fatalf("create: %v", err)
+	}
+	b.agrees("what the driver was given", want, b.sample.Object, true)
+	return got
+}
+
+func (b *bench) gone(doing string) {
+	b.Helper()
+	if _, err := b.handle.Read(b.Context(), b.copy(b.sample.Object)); !errors.Is(err, providers.ErrNotFound) {
+		b.Errorf("%s, then read: %v, not ErrNotFound", doing, err)
+	}
+	b.readAll(doing, func(read func(any) (any, error)) {
+		if _, err := read(b.copy(b.sample.Object)); !errors.Is(err, providers.ErrNotFound) {
+			b.Errorf("%s, then read all: %v, not ErrNotFound", doing, err)
+		}
+	})
+}
+
+func (b *bench) readAll(doing string, f func(read func(any) (any, error))) {
+	b.Helper()
+	if !b.handle.CanReadAll() {
+		return
+	}
+	read, err := b.handle.ReadAll(b.Context())
+	if err != nil {
+		b.Errorf("%s, then read all: %v", doing, err)
+		return
+	}
+	f(read)
+}
+
+// The laws. Each begins on a system that has the sample's neighbours alone.
+var laws = []struct {
+	name string
+	law  func(*bench)
+}{
+	{"what is not there is not found", func(b *bench) { b.gone("nothing") }},
+	{"what is made is as wanted", func(b *bench) {
+		got := b.create()
+		b.agrees("create", got, b.sample.Object, false)
+		b.read("create", got, got, true)
+		b.read("create", b.sample.Object, b.sample.Object, false)
+	}},
+	{"create may be repeated", func(b *bench) {
+		first := b.create()
+		again := b.create()
+		b.agrees("create again", again, first, true)
+		b.read("create again", again, first, true)
+	}},
+	{"what was made half is finished", func(b *bench) {
+		if len(b.sample.Changes) == 0 {
+			return
+		}
+		b.create()
+		want := b.sample.Changes[0]
+		got, err := b.handle.Create(b.Context(), b.world, b.copy(want))
+		if err != nil {
+			b.Errorf("create over something else: %v", err)
+			return
+		}
+		b.agrees("create over something else", got, want, false)
+		b.read("create over something else", want, want, false)
+	}},
+	{"every change arrives", changes},
+	{"samples change all that may change", covered},
+	{"what is gone is not changed", func(b *bench) {
+		if len(b.sample.Changes) == 0 {
+			return
+		}
+		if _, err := b.handle.Update(b.Context(), b.world, b.copy(b.sample.Object), b.copy(b.sample.Changes[0])); err == nil {
+			b.read("update of what is not there", b.sample.Changes[0], b.sample.Changes[0], false)
+		}
+	}},
+	{"reading all is reading each", func(b *bench) {
+		got := b.create()
+		b.readAll("create", func(read func(any) (any, error)) {
+			all, err := read(b.copy(got))
+			if err != nil {
+				b.Errorf("create, then read all: %v", err)
+				return
+			}
+			one, err := b.handle.Read(b.Context(), b.copy(got))
+			if err != nil {
+				b.Errorf("create, then read: %v", err)
+				return
+			}
+			b.agrees("read all", all, one, true)
+		})
+		for _, o := range b.sample.With {
+			if b.typeOf(o) != b.typ {
+				continue
+			}
+			b.readAll("create", func(read func(any) (any, error)) {
+				if _, err := read(b.copy(o)); err != nil {
+					b.Errorf("read all misses a neighbour: %v", err)
+				}
+			})
+		}
+	}},
+	{"reading changes nothing", func(b *bench) {
+		got := b.create()
+		have := b.copy(got)
+		for range 2 {
+			b.read("create", have, got, true)
+		}
+		b.agrees("what the driver was given", have, got, true)
+	}},
+	{"delete may be repeated", func(b *bench) {
+		b.create()
+		for _, doing := range []string{"delete", "delete again"} {
+			if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+				b.Errorf("%s: %v", doing, err)
+			}
+			b.gone(doing)
+		}
+		b.agrees("create after delete", b.create(), b.sample.Object, false)
+		b.read("create after delete", b.sample.Object, b.sample.Object, false)
+	}},
+	{"what was never made may be deleted", func(b *bench) {
+		if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+			b.Errorf("delete of what was never made: %v", err)
+		}
+	}},
+	{"a call that is broken off can be repeated", broken},
+	{"two at a time", together},
+}
+
+func changes(b *bench) {
+	have := b.create()
+	for i, change := range b.sample.Changes {
+		doing := fmt.Sprintf("change %d", i+1)
+		b.world.Put(change)
+		given := b.copy(change)
+		got, err := b.handle.Update(b.Context(), b.world, b.copy(have), given)
+		if err != nil {
+			b.Errorf("%s: %v", doing, err)
+			continue
+		}
+		b.agrees("what the driver was given", given, change, true)
+		b.agrees(doing, got, change, false)
+		b.read(doing, have, change, false) // from the old record: the system must tell the new
+		again, err := b.handle.Update(b.Context(), b.world, b.copy(have), b.copy(change))
+		if err != nil {
+			b.Errorf("%s again: %v", doing, err)
+			continue
+		}
+		b.agrees(doing+" again", again, got, true)
+		b.read(doing+" again", again, change, false)
+		have = again
+	}
+	b.world.Put(b.sample.Object)
+}
+
+// covered holds the sample to its promise: an attribute that no change changes
+// is one that no driver is tried on.
+func covered(b *bench) {
+	missing := map[string]bool{}
+	for _, a := range b.typ.Attributes {
+		if a.Settable && a.Change == schema.InPlace && a.Source != schema.Computed && a.Source != schema.Live {
+			missing[a.Name] = true
+		}
+	}
+	was := b.typ.FromGo(b.sample.Object, cty.NilVal)
+	for i, change := range b.sample.Changes {
+		now := b.typ.FromGo(change, cty.NilVal)
+		for _, a := range b.typ.Attributes {
+			if was.GetAttr(a.Name).RawEquals(now.GetAttr(a.Name)) {
+				continue
+			}
+			delete(missing, a.Name)
+			if a.Change == schema.Replace {
+				b.Errorf("change %d changes %s, which takes a new object", i+1, a.Name)
+			}
+		}
+		was = now
+	}
+	var names []string
+	for name := range missing {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	if len(names) > 0 {
+		b.Errorf("no change of the sample changes %s", strings.Join(names, ", "))
+	}
+}
+
+// broken breaks calls off before they begin and while they run. What they leave
+// must let the repeat arrive.
+func broken(b *bench) {
+	off, cancel := context.WithCancel(b.Context())
+	cancel()
+	if _, err := b.handle.Create(off, b.world, b.copy(b.sample.Object)); err == nil {
+		b.Errorf("create that was broken off before it began: no error")
+	}
+	if err := b.handle.Delete(off, b.copy(b.sample.Object)); err == nil {
+		b.Errorf("delete that was broken off before it began: no error")
+	}
+	if _, err := b.handle.Read(off, b.copy(b.sample.Object)); err == nil || errors.Is(err, providers.ErrNotFound) {
+		b.Errorf("read that was broken off: %v, which does not say that it does not know", err)
+	}
+	for range 5 {
+		racing, cancel := context.WithCancel(b.Context())
+		done := make(chan struct{})
+		go func() { cancel(); close(done) }()
+		_, _ = b.handle.Create(racing, b.world, b.copy(b.sample.Object)) // either end will do
+		<-done
+		b.agrees("create after one that was broken off", b.create(), b.sample.Object, false)
+		b.read("create after one that was broken off", b.sample.Object, b.sample.Object, false)
+		if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+			b.Errorf("delete: %v", err)
+		}
+	}
+}
+
+// together calls from two sides. An apply does not call twice for one object,
+// but a call that was given up may still run.
+func together(b *bench) {
+	var calls sync.WaitGroup
+	errs := make(chan error, 8)
+	for range 2 {
+		calls.Go(func() {
+			_, err := b.handle.Create(b.Context(), b.world, b.copy(b.sample.Object))
+			errs <- err
+			_, err = b.handle.Read(b.Context(), b.copy(b.sample.Object))
+			errs <- err
+			if b.handle.CanReadAll() {
+				_, err = b.handle.ReadAll(b.Context())
+				errs <- err
+			}
+		})
+	}
+	calls.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			b.Errorf("two at a time: %v", err)
+		}
+	}
+	b.read("two at a time", b.sample.Object, b.sample.Object, false)
+}
+
+// refuse tries a call that must be answered with no, and leave all as it was.
+func (s Suite) refuse(t testing.TB, r Refusal) {
+	b := s.bench(t, r.Given)
+	var err error
+	var object any
+	switch {
+	case r.Create != nil:
+		object = r.Create
+		b.world.Put(object)
+		_, err = b.of(object).Create(t.Context(), b.world, b.copy(object))
+	case r.Update != nil:
+		object = r.Update
+		_, err = b.of(object).Update(t.Context(), b.world, b.copy(b.had(r.Given, object)), b.copy(object))
+	default:
+		object = r.Delete
+		err = b.of(object).Delete(t.Context(), b.copy(object))
+	}
+	switch {
+	case err == nil:
+		t.Errorf("it was not refused")
+	case errors.Is(err, providers.ErrNotFound):
+		t.Errorf("%v is no refusal", err)
+	case !strings.Contains(err.Error(), r.Says):
+		t.Errorf("%v does not say %q", err, r.Says)
+	}
+	_, err = b.of(object).Read(t.Context(), b.copy(object))
+	if r.Create != nil && b.had(r.Given, object) == nil {
+		if !errors.Is(err, providers.ErrNotFound) {
+			t.Errorf("what was refused is there: %v", err)
+		}
+	} else if had := b.had(r.Given, object); err != nil {
+		t.Errorf("the refusal left nothing behind: %v", err)
+	} else {
+		b.handle = b.of(object)
+		b.read("the refusal", object, had, false)
+	}
+	if r.Create != nil {
+		_ = b.of(object).Delete(t.Context(), b.copy(object))
+	}
+	b.clean(r.Given)
+}
+
+// had finds the object as it was given, by its id.
+func (b *bench) had(given []any, object any) any {
+	t := b.typeOf(object)
+	for _, o := range given {
+		if reflect.TypeOf(o) == reflect.TypeOf(object) && t.Texts(o, "id")[0] == t.Texts(object, "id")[0] {
+			return o
+		}
+	}
+	return nil
+}
