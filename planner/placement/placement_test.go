@@ -346,3 +346,14 @@ func BenchmarkChooseOf3000(b *testing.B) {
 		s.Put(w.ID, h, w.Demand)
 	}
 }
+
+// What can't work costs a bounded search, not more.
+func BenchmarkGiveUp3000x10000(b *testing.B) {
+	hosts, wants := large()
+	wants[17].Demand.RAMMB = 1 << 30
+	for b.Loop() {
+		if _, err := placement.Solve(placement.New(hosts), wants, 20000); err == nil {
+			b.Fatal("it found a place")
+		}
+	}
+}

@@ -242,6 +242,9 @@ func (b *search) from(n int) bool {
 	if b.try(n, first) {
 		return true
 	}
+	if b.tries >= b.budget {
+		return false
+	}
 	// Only now is the whole list worth its price.
 	tried := map[alike]bool{}
 	b.note(tried, first)
