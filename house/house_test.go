@@ -25,7 +25,7 @@ var arrows = []struct {
 	{"bench", "it measures programs from outside", nil},
 	{"house", "it only reads imports", nil},
 	{"planner/placement", "it knows hosts and demands, and no resource type", []string{"resources/schema", "resources/cloud"}},
-	{"planner", "it names no resource type and links no system", []string{"lang", "state", "state/seal", "providers", "resources/..."}},
+	{"planner", "it names no resource type and links no system", []string{"planner/placement", "lang", "state", "state/seal", "providers", "resources/..."}},
 	{"lang/cloudfile", "a cloud's facts are no part of a stack", []string{"resources/cloud"}},
 	{"lang", "the language knows nothing of state or providers", []string{"resources/schema", "resources/address"}},
 	{"providers/providertest", "the suite that every driver passes", []string{"providers", "resources/..."}},

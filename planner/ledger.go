@@ -226,10 +226,6 @@ func (c *claimant) sum(space, key string) (*sum, error) {
 		}
 		s = &sum{used: have.Used, max: have.Max, shares: map[holder]int64{}}
 		for _, x := range have.Shares {
-			if x.Stack == c.stack && c.settled[x.Address] != nil { // asked before without a share of this, or deleted
-				s.used -= x.Amount
-				continue
-			}
 			s.shares[c.holder(x.Stack, x.Address)] += x.Amount
 		}
 		c.sums[[2]string{space, key}] = s
@@ -256,14 +252,9 @@ func (c *claimant) Limit(space, key string, limit int64) {
 	c.claims.Limits = append(c.claims.Limits, state.Limit{Space: space, Key: key, Max: limit})
 }
 
-// free gives back what an address holds that the plan deletes.
-func (l *ledger) free(address string) {
-	l.settled[address] = &state.Claims{}
-	for _, s := range l.sums {
-		s.used -= s.shares[holder{"", address}]
-		delete(s.shares, holder{"", address})
-	}
-}
+// free lets others take what an address holds that the plan deletes. What it has
+// of counters counts until it is gone: the plan claims before it deletes.
+func (l *ledger) free(address string) { l.settled[address] = &state.Claims{} }
 
 // over lists the counters that are asked for more than there is.
 func (l *ledger) over() [][2]string {

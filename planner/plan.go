@@ -18,27 +18,38 @@ import (
 )
 
 // Make plans a stack: one bulk read, then one pure pass over its blocks in
-// dependency order.
+// dependency order. Where objects that need hosts find none one after the other,
+// hosts are looked for all of them together, and a second pass uses those.
 func Make(ctx context.Context, site *Site, conf *lang.Stack, opt Options) (*Plan, hcl.Diagnostics) {
+	p, again, diags := pass(ctx, site, conf, opt, nil)
+	if again != nil {
+		p, _, diags = pass(ctx, site, conf, opt, again)
+	}
+	return p, diags
+}
+
+// pass plans a stack with hosts that were found for it; without any, again may
+// answer with hosts to plan it with.
+func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts map[string]string) (plan *Plan, again map[string]string, diags hcl.Diagnostics) {
 	order, diags := orderBlocks(conf.Blocks)
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
 	snap, err := site.Store.Snapshot(ctx, conf.Name)
 	if err != nil {
-		return nil, append(diags, problem("The state can't be read", err.Error(), nil))
+		return nil, nil, append(diags, problem("The state can't be read", err.Error(), nil))
 	}
 	w := &walk{
 		ctx: ctx, site: site, conf: conf, opt: opt, snap: snap, order: order,
 		eval: conf.Evaluator(),
 		plan: &Plan{Stack: conf.Name, Serial: snap.Serial, Options: opt, Open: snap.Open, Left: snap.Intents, site: site, conf: conf},
-		vals: map[*lang.Block]bool{},
+		vals: map[*lang.Block]bool{}, placing: placing{solved: hosts},
 	}
 	w.plan.OpenLive = snap.Open != nil && snap.Lock != nil
 	var d hcl.Diagnostics
 	w.priors, d = readPriors(snap.Records, site.Types, conf, w.open)
 	if diags = append(diags, d...); diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
 	w.ledger = newLedger(ctx, site.Store, site.Store.CloudID(), conf.Name, site.Keys.Stream)
 	w.world = newWorld(ctx, site.Types, site.Cloud)
@@ -47,10 +58,10 @@ func Make(ctx context.Context, site *Site, conf *lang.Stack, opt Options) (*Plan
 		w.world.put(p.addr.String(), p.typ, p.record.ID, func() (cty.Value, error) { return w.priors.value(p) })
 	}
 	if diags = append(diags, w.refresh()...); diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
 	if diags = append(diags, w.target()...); diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
 	switch {
 	case opt.RefreshOnly:
@@ -59,6 +70,10 @@ func Make(ctx context.Context, site *Site, conf *lang.Stack, opt Options) (*Plan
 		diags = append(diags, w.destroy()...)
 	default:
 		diags = append(diags, w.blocks()...)
+		if w.placing.failed && hosts == nil && !diags.HasErrors() {
+			solved, d := w.batch()
+			return nil, solved, append(diags, d...)
+		}
 		if !diags.HasErrors() {
 			diags = append(diags, w.finish()...)
 		}
@@ -67,11 +82,11 @@ func Make(ctx context.Context, site *Site, conf *lang.Stack, opt Options) (*Plan
 		diags = append(diags, problem("The state can't be read", w.world.err.Error(), nil))
 	}
 	if diags.HasErrors() {
-		return nil, diags
+		return nil, nil, diags
 	}
 	slices.SortStableFunc(w.plan.Changes, func(a, b *Change) int { return a.Address.Compare(b.Address) })
 	w.plan.eval, w.plan.world, w.plan.ledger, w.plan.order, w.plan.priors = w.eval, w.world, w.ledger, order, w.priors
-	return w.plan, diags
+	return w.plan, nil, diags
 }
 
 // Validate says what is wrong with a stack before anything is read.
@@ -98,6 +113,7 @@ type walk struct {
 	cbd    map[*lang.Block]bool
 	// builtin are the objects of the built-in stack that are still to be made.
 	builtin []*entity
+	placing placing
 }
 
 // open decodes a record.
@@ -418,12 +434,7 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		vals["id"] = cty.StringVal(c.ID)
 	}
 	if c.late && (claims || owns || placed) {
-		for _, name := range assign {
-			if name != "id" {
-				vals[name] = cty.UnknownVal(t.Attribute(name).Type)
-			}
-		}
-		c.Planned = cty.ObjectVal(vals)
+		c.Planned = unchosen(t, cty.ObjectVal(vals), assign)
 		delete(w.ledger.settled, c.name)
 		return nil
 	}
@@ -441,6 +452,10 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		if claims && err == nil {
 			err = object.(schema.Claimer).Claims(w.world, chosen)
 		}
+		if errors.Is(err, errUnplaced) {
+			c.Planned = unchosen(t, c.Planned, assign)
+			return nil
+		}
 		if err != nil {
 			return w.abouts(c, err)
 		}
@@ -454,6 +469,17 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		}
 	}
 	return nil
+}
+
+// unchosen is an object with all but its id still to be chosen.
+func unchosen(t *schema.Type, v cty.Value, assign []string) cty.Value {
+	vals := v.AsValueMap()
+	for _, name := range assign {
+		if name != "id" {
+			vals[name] = cty.UnknownVal(t.Attribute(name).Type.WithoutOptionalAttributesDeep())
+		}
+	}
+	return cty.ObjectVal(vals)
 }
 
 // own plans the objects that one brings along, before it.

@@ -143,6 +143,8 @@ type Plan struct {
 	Left      []state.Step // its intents
 	Objects   int          // in the configuration
 	Unchanged int
+	// Placements are the hosts that were chosen, by address, and why not others.
+	Placements map[string]Placement
 
 	site      *Site
 	conf      *lang.Stack
