@@ -51,6 +51,7 @@ func refused(format string, args ...any) error {
 func Open(_ context.Context, dir string, c *cloud.Cloud) (*Cloud, error) {
 	e := &Cloud{dir: dir, cloud: c, types: resources.All(), tables: map[reflect.Type]holder{}}
 	e.network()
+	e.storage()
 	return e, nil
 }
 

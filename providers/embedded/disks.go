@@ -1,0 +1,239 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// The folders of the cloud's files.
+const (
+	imageFiles    = "images"
+	volumeFiles   = "volumes"
+	snapshotFiles = "snapshots"
+	localFiles    = "disks" // of instances, on their hosts
+)
+
+// gib is a GiB.
+const gib = 1 << 30
+
+// storage adds the tables of what is kept in files, and of instances.
+func (c *Cloud) storage() {
+	addDisks(c, disks[resources.Image]{table: table[resources.Image]{check: checkImage, inUse: dropImage}, files: imageDisk})
+	addDisks(c, disks[resources.Volume]{table: table[resources.Volume]{check: checkVolume, inUse: dropVolume, live: volumeStatus}, files: volumeDisk})
+	addDisks(c, disks[resources.Snapshot]{table: table[resources.Snapshot]{check: checkSnapshot, inUse: dropSnapshot}, files: snapshotDisk})
+	addDisks(c, disks[resources.Instance]{table: table[resources.Instance]{check: checkInstance, inUse: dropInstance, parts: attachmentsOf, live: instanceStatus}, files: localDisks})
+	add(c, table[resources.VolumeAttachment]{check: checkAttachment, inUse: detach})
+}
+
+// disks is a table whose objects have files. The files come first and the row
+// after them: a file without a row was left by a call that was broken off, and
+// is made anew.
+type disks[T any] struct {
+	table[T]
+	// files says what files an object has. It refuses what can't be.
+	files func(t *tx, w schema.World, had, want *T) ([]disk, error)
+}
+
+// A disk is a file that is to be made.
+type disk struct {
+	path string
+	size int64 // at least; what fill writes may be larger
+	fill func(ctx context.Context, to *os.File) error
+}
+
+func addDisks[T any](c *Cloud, d disks[T]) {
+	typ := reflect.TypeFor[T]()
+	d.cloud, d.typ = c, c.typeOf(typ)
+	c.tables[typ] = &d
+}
+
+func (d *disks[T]) handle() providers.Handle { return providers.For[T](d) }
+
+// Create makes the files, then the row.
+func (d *disks[T]) Create(ctx context.Context, w schema.World, want T) (T, error) {
+	if err := d.make(ctx, w, &want); err != nil {
+		return want, fmt.Errorf("create %s %s: %w", d.name(), d.id(&want), err)
+	}
+	return d.table.Create(ctx, w, want)
+}
+
+// Update makes files that are new, then changes the row.
+func (d *disks[T]) Update(ctx context.Context, w schema.World, have, want T) (T, error) {
+	if err := d.make(ctx, w, &want); err != nil {
+		return want, fmt.Errorf("update %s %s: %w", d.name(), d.id(&want), err)
+	}
+	return d.table.Update(ctx, w, have, want)
+}
+
+func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) error {
+	id := d.id(want)
+	if id != filepath.Base(id) || strings.HasPrefix(id, ".") {
+		return refused("%q can't be an id", id)
+	}
+	var todo []disk
+	err := d.cloud.write(ctx, func(t *tx) error {
+		had, _ := t.Find(reflect.TypeFor[T](), id).(*T)
+		if err := d.lead(t, w, want); err != nil {
+			return err
+		}
+		all, err := d.files(t, w, had, want)
+		for _, f := range all {
+			if _, err := os.Stat(f.path); had != nil && err == nil {
+				continue // it belongs to the row
+			}
+			todo = append(todo, f)
+		}
+		return err
+	})
+	for _, f := range todo {
+		if err == nil {
+			err = f.make(ctx)
+		}
+	}
+	return err
+}
+
+func (c *Cloud) path(folder, id string) string { return filepath.Join(c.dir, folder, id) }
+
+// make writes the file under another name and renames it when it is whole and
+// on the disk.
+func (f disk) make(ctx context.Context) error {
+	dir, base := filepath.Split(f.path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "."+base+".*"))
+	for _, old := range left { // of calls that were broken off
+		_ = os.Remove(old)
+	}
+	if err != nil {
+		return err
+	}
+	to, err := os.CreateTemp(dir, "."+base+".*")
+	if err != nil {
+		return err
+	}
+	err = f.write(ctx, to)
+	if err = errors.Join(err, to.Close()); err == nil {
+		err = os.Rename(to.Name(), f.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(to.Name()))
+	}
+	return syncFolder(dir)
+}
+
+func (f disk) write(ctx context.Context, to *os.File) error {
+	if f.fill != nil {
+		if err := f.fill(ctx, to); err != nil {
+			return err
+		}
+	}
+	if info, err := to.Stat(); err != nil || info.Size() < f.size {
+		if err = errors.Join(err, to.Truncate(f.size)); err != nil {
+			return err
+		}
+	}
+	return to.Sync()
+}
+
+func syncFolder(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// grow makes a file larger. To repeat it is no error.
+func grow(path string, size int64) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() >= size {
+		return err
+	}
+	return os.Truncate(path, size)
+}
+
+// remove deletes a file, or what was left of it.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// copyOf fills a file with the bytes of another one: shared where the file system
+// can, else without its holes.
+func copyOf(path string) func(context.Context, *os.File) error {
+	return func(ctx context.Context, to *os.File) error {
+		from, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = from.Close() }()
+		return clone(ctx, to, from)
+	}
+}
+
+// clone makes one file's bytes another's.
+func clone(ctx context.Context, to, from *os.File) error {
+	if share(to, from) == nil {
+		return nil
+	}
+	info, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	for at := int64(0); ; {
+		lo, hi, err := nextData(from, at, info.Size())
+		if err != nil {
+			return err
+		}
+		if lo >= info.Size() {
+			return to.Truncate(info.Size())
+		}
+		if err := copyRange(ctx, to, from, lo, hi); err != nil {
+			return err
+		}
+		at = hi
+	}
+}
+
+// copyRange copies in pieces, so that a broken-off call ends soon. What is all
+// zero is left out.
+func copyRange(ctx context.Context, to *os.File, from io.ReaderAt, lo, hi int64) error {
+	b := make([]byte, min(hi-lo, 1<<20))
+	for at := lo; at < hi; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := from.ReadAt(b[:min(int64(len(b)), hi-at)], at)
+		if n == 0 && err != nil {
+			return err
+		}
+		if _, err := to.WriteAt(b[:n], at); err != nil {
+			return err
+		}
+		at += int64(n)
+	}
+	return nil
+}
+
+// use says that something uses an object; unuse takes back all that it uses of a type.
+func (t *tx) use(typ, id, by string) error {
+	return t.exec(`INSERT OR IGNORE INTO uses (type, id, by) VALUES (?, ?, ?)`, typ, id, by)
+}
+
+func (t *tx) unuse(typ, by string) error {
+	return t.exec(`DELETE FROM uses WHERE type = ? AND by = ?`, typ, by)
+}

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package embedded
+
+import (
+	"errors"
+	"os"
+)
+
+func share(_, _ *os.File) error { return errors.ErrUnsupported }
+
+func nextData(_ *os.File, at, size int64) (lo, hi int64, err error) { return at, size, nil }
