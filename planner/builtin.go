@@ -89,3 +89,37 @@ func EnsureBuiltin(ctx context.Context, site *Site, who state.Holder) error {
 	}
 	return nil
 }
+
+// PurgeBuiltin takes the built-in stack down, unless another stack still has
+// objects that may use it.
+func PurgeBuiltin(ctx context.Context, site *Site, who state.Holder) (gone bool, err error) {
+	stacks, err := site.Store.Stacks(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, s := range stacks {
+		if s.Name != BuiltinStack && s.Records > 0 {
+			return false, nil
+		}
+	}
+	lease, err := site.Store.Lock(ctx, BuiltinStack, who, builtinWait)
+	if err != nil {
+		return false, fmt.Errorf("the built-in stack: %w", err)
+	}
+	defer func() { _ = lease.Release() }()
+	p, diags := Make(ctx, site, site.Builtin, Options{Destroy: true})
+	if diags.HasErrors() {
+		return false, fmt.Errorf("the built-in stack: %w", diags)
+	}
+	if p.Empty() {
+		return true, nil
+	}
+	out, err := p.Apply(ctx, lease, ApplyOptions{Command: "destroy"})
+	if err == nil {
+		err = out.Err()
+	}
+	if err != nil {
+		return false, fmt.Errorf("the built-in stack: %w", err)
+	}
+	return true, nil
+}

@@ -165,6 +165,20 @@ func (i *RouterInterface) Claims(w schema.World, l schema.Ledger) error {
 	return err
 }
 
+// Checks reports a range that the router's gateway is on as well.
+func (i *RouterInterface) Checks(w schema.World) error {
+	own, r := schema.Look(w, i.SubnetID), schema.Look(w, i.RouterID)
+	if own == nil || r == nil {
+		return nil
+	}
+	for _, f := range r.ExternalFixedIPs {
+		if s := schema.Look(w, f.SubnetID); s != nil && s.CIDR.Overlaps(own.CIDR) {
+			return schema.Problem{Code: "CRN-CIDR-1", Attribute: "subnet_id", Summary: "The router has an overlapping range already", Detail: fmt.Sprintf("Its gateway is on %s, which overlaps %s. A router can't tell the two apart.", s.CIDR, own.CIDR)}
+		}
+	}
+	return nil
+}
+
 // Route sends what is for a range to the next router.
 type Route struct {
 	// ID of the route.

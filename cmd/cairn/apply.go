@@ -55,15 +55,24 @@ killed at any moment is finished by the next one.`,
 
 func (a *app) destroyCommand() *cobra.Command {
 	var flags applyFlags
+	var purge bool
 	c := &cobra.Command{
 		Use:   "destroy [FOLDER]",
 		Short: "Take everything down that the stack made",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			flags.destroy = true
-			return a.applyFolder(c.Context(), folder(args), &flags)
+			if err := a.applyFolder(c.Context(), folder(args), &flags); err != nil || !purge {
+				return err
+			}
+			gone, err := planner.PurgeBuiltin(c.Context(), a.site, state.Me("destroy"))
+			if gone {
+				a.note("The cloud is empty: its built-in stack is gone, too.\n")
+			}
+			return err
 		},
 	}
+	c.Flags().BoolVar(&purge, "purge", false, "keep nothing that could come back; when the cloud is empty then, take its built-in stack down, too")
 	flags.planFlags.add(a, c)
 	flags.add(c)
 	return c
@@ -147,6 +156,9 @@ func (a *app) lock(ctx context.Context, site *planner.Site, stack, command strin
 	wait, err := time.ParseDuration(flags.lockTimeout)
 	if err != nil {
 		return nil, fmt.Errorf("-lock-timeout is a time span such as 30s, not %q", flags.lockTimeout)
+	}
+	if err := planner.EnsureBuiltin(ctx, site, state.Me(command)); err != nil {
+		return nil, err
 	}
 	lease, err := site.Store.Lock(ctx, stack, state.Me(command), wait)
 	var locked *state.LockedError

@@ -179,7 +179,7 @@ func (v planView) attributes(t *schema.Type, before, after cty.Value, c *planner
 			if now.IsKnown() && !now.IsMarked() && now.IsNull() {
 				continue
 			}
-			rows = append(rows, row{" ", a.Name, valueText(now, 8), ""})
+			rows = append(rows, row{" ", a.Name, valueText(now, 6), ""})
 			width = max(width, len(a.Name))
 			continue
 		}
@@ -193,11 +193,11 @@ func (v planView) attributes(t *schema.Type, before, after cty.Value, c *planner
 		r := row{v.yellow("~"), a.Name, "", ""}
 		switch {
 		case isNull(was):
-			r.mark, r.text = v.green("+"), valueText(now, 8)
+			r.mark, r.text = v.green("+"), valueText(now, 6)
 		case isNull(now):
-			r.mark, r.text = v.red("-"), valueText(was, 8)
+			r.mark, r.text = v.red("-"), valueText(was, 6)
 		default:
-			r.text = valueText(was, 8) + " -> " + valueText(now, 8)
+			r.text = valueText(was, 6) + " -> " + valueText(now, 6)
 		}
 		if c != nil && c.Action.Replaces() && slices.Contains(c.Replaces, a.Name) {
 			r.tail = v.red("  # a new object")

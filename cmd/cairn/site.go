@@ -16,6 +16,7 @@ import (
 	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/builtin"
+	"github.com/cairncloud/cairn/providers/embedded"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
@@ -137,12 +138,20 @@ func (a *app) open(ctx context.Context, dir string) (*planner.Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	systems := providers.Link(builtin.System())
+	model, err := embedded.Open(ctx, filepath.Join(c.Dir, ".cairn"), c)
+	if err != nil {
+		return nil, err
+	}
+	systems := providers.Link(builtin.System(), model.System())
 	a.undo = append(a.undo, systems.Close)
 	if a.types == nil {
 		a.types = resources.All()
 	}
-	a.site = &planner.Site{Cloud: c, Types: a.types, Store: store, Keys: seal.Lazy(keys), Systems: systems}
+	base, err := planner.LoadBuiltin(a.types, resources.Builtin)
+	if err != nil {
+		return nil, err
+	}
+	a.site = &planner.Site{Cloud: c, Types: a.types, Store: store, Keys: seal.Lazy(keys), Systems: systems, Builtin: base}
 	return a.site, nil
 }
 
