@@ -21,6 +21,8 @@ func All() *schema.Types {
 		schema.Declare[FloatingIPAssociation]("floating_ip_association", from),
 		schema.Declare[Host]("host", schema.Data, from),
 		schema.Declare[Hosts]("hosts", schema.Data, from),
+		schema.Declare[Image]("image", from),
+		schema.Declare[Instance]("instance", schema.After("subnet"), from),
 		schema.Declare[Keypair]("keypair", from),
 		schema.Declare[Network]("network", from),
 		schema.Declare[PhysicalNetwork]("physical_network", schema.Data, from),
@@ -36,9 +38,12 @@ func All() *schema.Types {
 		schema.Declare[SecurityGroup]("security_group", from),
 		schema.Declare[SecurityGroupRule]("security_group_rule", from),
 		schema.Declare[ServerGroup]("server_group", from),
+		schema.Declare[Snapshot]("snapshot", from),
 		schema.Declare[Subnet]("subnet", from),
 		schema.Declare[Value]("terraform_data", from),
 		schema.Declare[Value]("value", from),
+		schema.Declare[Volume]("volume", from),
+		schema.Declare[VolumeAttachment]("volume_attachment", from),
 		schema.Declare[VolumeType]("volume_type", from),
 	)
 }

@@ -61,24 +61,39 @@ func (d *disks[T]) handle() providers.Handle { return providers.For[T](d) }
 
 // Create makes the files, then the row.
 func (d *disks[T]) Create(ctx context.Context, w schema.World, want T) (T, error) {
-	if err := d.make(ctx, w, &want); err != nil {
+	made, err := d.make(ctx, w, &want)
+	if err != nil {
 		return want, fmt.Errorf("create %s %s: %w", d.name(), d.id(&want), err)
 	}
-	return d.table.Create(ctx, w, want)
+	got, err := d.table.Create(ctx, w, want)
+	return got, discard(made, err)
+}
+
+// discard deletes the files that were made for what was then refused.
+func discard(made []disk, err error) error {
+	if errors.Is(err, ErrRefused) {
+		for _, f := range made {
+			err = errors.Join(err, remove(f.path))
+		}
+	}
+	return err
 }
 
 // Update makes files that are new, then changes the row.
 func (d *disks[T]) Update(ctx context.Context, w schema.World, have, want T) (T, error) {
-	if err := d.make(ctx, w, &want); err != nil {
+	made, err := d.make(ctx, w, &want)
+	if err != nil {
 		return want, fmt.Errorf("update %s %s: %w", d.name(), d.id(&want), err)
 	}
-	return d.table.Update(ctx, w, have, want)
+	got, err := d.table.Update(ctx, w, have, want)
+	return got, discard(made, err)
 }
 
-func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) error {
+// make makes the files that are missing, and answers with them.
+func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) ([]disk, error) {
 	id := d.id(want)
 	if id != filepath.Base(id) || strings.HasPrefix(id, ".") {
-		return refused("%q can't be an id", id)
+		return nil, refused("%q can't be an id", id)
 	}
 	var todo []disk
 	err := d.cloud.write(ctx, func(t *tx) error {
@@ -100,7 +115,7 @@ func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) error {
 			err = f.make(ctx)
 		}
 	}
-	return err
+	return todo, err
 }
 
 func (c *Cloud) path(folder, id string) string { return filepath.Join(c.dir, folder, id) }
@@ -209,8 +224,7 @@ func clone(ctx context.Context, to, from *os.File) error {
 	}
 }
 
-// copyRange copies in pieces, so that a broken-off call ends soon. What is all
-// zero is left out.
+// copyRange copies in pieces, so that a broken-off call ends soon.
 func copyRange(ctx context.Context, to *os.File, from io.ReaderAt, lo, hi int64) error {
 	b := make([]byte, min(hi-lo, 1<<20))
 	for at := lo; at < hi; {

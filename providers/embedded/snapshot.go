@@ -21,4 +21,6 @@ func checkSnapshot(t *tx, _ schema.World, had, want *resources.Snapshot) error {
 }
 
 // dropSnapshot lets a snapshot go whatever was made of it: volumes are copies.
-func dropSnapshot(t *tx, s *resources.Snapshot) error { return remove(t.cloud.path(snapshotFiles, s.ID)) }
+func dropSnapshot(t *tx, s *resources.Snapshot) error {
+	return remove(t.cloud.path(snapshotFiles, s.ID))
+}
