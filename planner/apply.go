@@ -730,7 +730,7 @@ func (e *execution) tell(x ended) {
 	if x.err == nil && x.value != cty.NilVal && s.part != partDelete {
 		value := x.value
 		e.plan.world.put(c.name, c.Type, c.ID, func() (cty.Value, error) { return value, nil })
-		if c.block != nil && !c.Planned.IsWhollyKnown() {
+		if c.block != nil && c.parent == nil && !c.Planned.IsWhollyKnown() {
 			e.plan.eval.Set(c.inst, value)
 			e.plan.eval.Done(c.block)
 			e.revised[c.block] = true

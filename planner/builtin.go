@@ -16,10 +16,10 @@ import (
 // project, its default security group, and what else a first stack needs.
 const BuiltinStack = "cairn"
 
-// LoadBuiltin loads the text of the built-in stack.
-func LoadBuiltin(types *schema.Types, text []byte) (*lang.Stack, error) {
+// LoadBuiltin loads the text of the built-in stack, with the file of its image.
+func LoadBuiltin(types *schema.Types, text []byte, image string) (*lang.Stack, error) {
 	const name = "builtin.stack.hcl"
-	s, diags := lang.Load("/cairn", lang.Options{Types: types, Files: &lang.Bundle{
+	s, diags := lang.Load("/cairn", lang.Options{Types: types, Values: map[string]cty.Value{"image": cty.StringVal(image)}, Files: &lang.Bundle{
 		Dir: "/cairn", Cwd: "/", Files: map[string][]byte{"/cairn/" + name: text}, Folders: map[string][]string{"/cairn": {name}},
 	}})
 	if diags.HasErrors() {

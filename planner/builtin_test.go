@@ -9,7 +9,7 @@ import (
 
 func TestBuiltinStackLoads(t *testing.T) {
 	t.Parallel()
-	s, err := planner.LoadBuiltin(resources.All(), resources.Builtin)
+	s, err := planner.LoadBuiltin(resources.All(), resources.Builtin, "tiny.img")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -370,9 +371,7 @@ func (w *walk) keep(c *Change) {
 // identity is the id of the object that a change leads to.
 func (w *walk) identity(c *Change) string {
 	if c.parent != nil { // its parent has chosen it
-		if id := c.Planned.GetAttr("id"); !id.IsNull() && id.IsKnown() {
-			return id.AsString()
-		}
+		return c.ID
 	}
 	if c.record != nil && (c.Action == NoOp || c.Action == Update) {
 		return c.record.ID
@@ -389,7 +388,10 @@ func (w *walk) forced(c *Change, p *prior) (bool, Reason) {
 		return true, ByTaint
 	}
 	if c.parent != nil { // it lives and goes with the object that brings it along
-		return c.parent.Action.Replaces(), ByParent
+		if c.parent.Action.Replaces() || p.record.ID != c.ID {
+			return true, ByParent
+		}
+		return false, ""
 	}
 	if slices.Contains(w.opt.Replace, c.Address) {
 		return true, ByRequest
@@ -494,6 +496,7 @@ func (w *walk) own(c *Change, o schema.Owner, l schema.Ledger) hcl.Diagnostics {
 		child := &Change{Address: c.Address, Type: t, Range: c.Range, block: c.block, parent: c}
 		child.Address.Owned = x.Role
 		child.name = child.Address.String()
+		child.ID = strings.Join(t.Texts(x.Object, "id"), "")
 		p := w.priors.at[child.Address]
 		if p != nil {
 			p.met = true

@@ -20,3 +20,29 @@ resource "security_group_rule" "members" {
   ethertype         = each.key
   remote_group_id   = security_group.default.id
 }
+
+resource "flavor" "size" {
+  for_each = {
+    tiny   = { vcpus = 1, ram_mb = 256, disk_gb = 1 }
+    small  = { vcpus = 1, ram_mb = 2048, disk_gb = 20 }
+    medium = { vcpus = 2, ram_mb = 4096, disk_gb = 40 }
+    large  = { vcpus = 4, ram_mb = 8192, disk_gb = 80 }
+  }
+  name    = each.key
+  vcpus   = each.value.vcpus
+  ram_mb  = each.value.ram_mb
+  disk_gb = each.value.disk_gb
+}
+
+variable "image" {
+  description = "The file of the built-in image."
+  type        = string
+}
+
+resource "image" "tiny" {
+  name            = "tiny"
+  local_file_path = var.image
+  disk_format     = "raw"
+  visibility      = "public"
+  description     = "A disk that greets on its console and halts."
+}

@@ -23,7 +23,7 @@ func TestStories(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("CAIRN_KEYSET", filepath.Join(env.WorkDir, "keyset.json"))
 			env.Setenv("NO_COLOR", "1")
-			return nil
+			return os.CopyFS(filepath.Join(env.WorkDir, "examples"), os.DirFS(filepath.Join("..", "..", "examples")))
 		},
 	})
 }

@@ -147,7 +147,11 @@ func (a *app) open(ctx context.Context, dir string) (*planner.Site, error) {
 	if a.types == nil {
 		a.types = resources.All()
 	}
-	base, err := planner.LoadBuiltin(a.types, resources.Builtin)
+	image, err := tinyImage(filepath.Join(c.Dir, ".cairn"))
+	if err != nil {
+		return nil, err
+	}
+	base, err := planner.LoadBuiltin(a.types, resources.Builtin, image)
 	if err != nil {
 		return nil, err
 	}
@@ -195,4 +199,39 @@ func ownFolder(dir string) error {
 		return fmt.Errorf("make cairn's folder: %w", err)
 	}
 	return nil
+}
+
+// tinyImage is the file of the built-in image.
+func tinyImage(dir string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(dir, "tiny.img"))
+	if err != nil {
+		return "", err
+	}
+	want := resources.TinyImage()
+	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(want)) {
+		return path, nil
+	}
+	if err := ownFolder(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make cairn's folder: %w", err)
+	}
+	// Written beside it and put in its place: a cut-off image is never met.
+	whole, err := os.CreateTemp(dir, "tiny.img.*")
+	if err != nil {
+		return "", fmt.Errorf("write the built-in image: %w", err)
+	}
+	_, err = whole.Write(want)
+	if closed := whole.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(whole.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(whole.Name())
+		return "", fmt.Errorf("write the built-in image: %w", err)
+	}
+	return path, nil
 }
