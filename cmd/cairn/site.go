@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
@@ -142,6 +144,7 @@ func (a *app) open(ctx context.Context, dir string) (*planner.Site, error) {
 	if err != nil {
 		return nil, err
 	}
+	model.Latency, model.Fail = c.Latency, faults(c.Fail)
 	systems := providers.Link(builtin.System(), model.System())
 	a.undo = append(a.undo, systems.Close)
 	if a.types == nil {
@@ -234,4 +237,28 @@ func tinyImage(dir string) (string, error) {
 		return "", fmt.Errorf("write the built-in image: %w", err)
 	}
 	return path, nil
+}
+
+// faults fails the calls that a cloud file names: all of a kind, or with #N the Nth.
+func faults(wanted []string) func(op string) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	var mu sync.Mutex
+	met := map[string]int{}
+	return func(op string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, w := range wanted {
+			kind, number, numbered := strings.Cut(w, "#")
+			if op != kind && !strings.HasPrefix(op, kind+" ") {
+				continue
+			}
+			met[w]++
+			if !numbered || number == strconv.Itoa(met[w]) {
+				return fmt.Errorf("%s: the cloud file lets it fail", w)
+			}
+		}
+		return nil
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/gohcl"
@@ -78,6 +79,9 @@ type embedded struct {
 	RAMMB  int      `hcl:"ram_mb,optional"`
 	DiskGB int      `hcl:"disk_gb,optional"`
 	Zones  []string `hcl:"zones,optional"`
+	// For trying things out: how long each call takes, and which calls fail.
+	Latency string   `hcl:"latency,optional"`
+	Fail    []string `hcl:"fail,optional"`
 }
 
 type placement struct {
@@ -200,6 +204,16 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 			}
 			c.Tunnel.VNILo, c.Tunnel.VNIHi = lo, hi
 		}
+	}
+	if e := b.Embedded; e != nil && e.Latency != "" {
+		d, err := time.ParseDuration(e.Latency)
+		if err != nil {
+			return nil, fmt.Errorf("latency: %q is no time span such as 200ms", e.Latency)
+		}
+		c.Latency = d
+	}
+	if b.Embedded != nil {
+		c.Fail = b.Embedded.Fail
 	}
 	fill(c, b.Embedded)
 	return c, c.Check()

@@ -2,7 +2,10 @@
 // hosts, physical networks and tiers. They come from cloud.hcl.
 package cloud
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A Cloud is where stacks are applied.
 type Cloud struct {
@@ -21,6 +24,10 @@ type Cloud struct {
 	CPURatio, RAMRatio, DiskRatio float64
 	Tunnel                        Tunnel
 	BaseMAC                       string // the first octets of every MAC, fa:16:3e
+	// Latency and Fail trouble the embedded cloud: how long each call takes, and which
+	// calls fail, such as "create port" (each) or "create port#2" (the second).
+	Latency time.Duration
+	Fail    []string
 }
 
 // A Region is a set of zones under one network database.
