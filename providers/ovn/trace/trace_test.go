@@ -1,0 +1,158 @@
+package trace_test
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/cairncloud/cairn/providers/ovn/rows"
+	"github.com/cairncloud/cairn/providers/ovn/trace"
+	"github.com/cairncloud/cairn/providers/providertest"
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/world"
+)
+
+// follow renders an app and follows a packet through it. Steps come as text in
+// which objects have the app's names.
+func follow(t *testing.T, app *providertest.App, from, to trace.End, p trace.Packet) (a trace.Answer, way, reply string) {
+	t.Helper()
+	w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
+	all := rows.Base(w)
+	names := map[string]string{}
+	types := resources.All()
+	for _, o := range app.Objects() {
+		all = append(all, rows.Of(w, o)...)
+		typ := types.ByGo(reflect.TypeOf(o).Elem())
+		name := ""
+		if typ.Attribute("name") != nil {
+			name = "." + strings.Join(typ.Texts(o, "name"), "")
+		} else if typ.Name == "security_group_rule" {
+			name = ".db from app"
+		}
+		names[typ.Texts(o, "id")[0]] = typ.Name + name
+	}
+	a, err := trace.New(all).Trace(from, to, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := func(steps []trace.Step) string {
+		var b strings.Builder
+		for _, s := range steps {
+			fmt.Fprintf(&b, "%s %s", names[s.At.ID], s.Says)
+			for _, by := range s.By {
+				b.WriteString(" " + names[by.ID] + " " + by.Part)
+			}
+			b.WriteString("\n")
+		}
+		return b.String()
+	}
+	return a, text(a.Steps), text(a.Reply)
+}
+
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	base := providertest.NewApp()
+	web, app, db, open, closed := end(base.Web), end(base.App), end(base.DB), end(base.Open), end(base.Closed)
+	internet := trace.End{Internet: true}
+	addr := func(s string) trace.End { return trace.End{Addr: netip.MustParseAddr(s)} }
+	tcp := func(port int) trace.Packet { return trace.Packet{Protocol: "tcp", Port: port} }
+	ping := trace.Packet{Protocol: "icmp"}
+	off := new(bool)
+	for _, c := range []struct {
+		reason           string
+		change           func(*providertest.App)
+		from, to         trace.End
+		packet           trace.Packet
+		arrives, replied bool
+		says, replies    string // parts of the text, a line each
+	}{
+		{"a rule that names the sender's group", nil, app, db, tcp(5432), true, true,
+			"port.app lets it out by security_group.app default\nnetwork.inside carries it straight\nport.db lets it in by security_group_rule.db from app", "port.db lets the reply through\nport.app lets the reply through"},
+		{"a sender who is not in the group", nil, web, db, tcp(5432), false, false, "port.db drops ingress of tcp 5432 from 10.20.0.11: nothing allows it in security_group.db", ""},
+		{"another port than the rule's", nil, app, db, tcp(5433), false, false, "port.db drops ingress of tcp 5433", ""},
+		{"another protocol than the rule's", nil, app, db, trace.Packet{Protocol: "udp", Port: 5432}, false, false, "drops ingress of udp 5432", ""},
+		{"a range of ports, inside", nil, web, app, tcp(8099), true, true, "port.app lets it in by security_group.app rules[0]", ""},
+		{"a range of ports, just outside", nil, web, app, tcp(8100), false, false, "port.app drops ingress of tcp 8100", ""},
+		{"a group without egress rules", nil, db, app, tcp(8000), false, false, "port.db drops egress of tcp 8000 to 10.20.0.12: nothing allows it in security_group.db", ""},
+		{"ping from a range", nil, addr("198.51.100.7"), addr("203.0.113.21"), ping, true, true, "router.edge sends it on to 10.20.0.11 by floating_ip\nport.web lets it in by security_group.web rules[1]", ""},
+		{"ping from elsewhere", nil, addr("198.51.101.7"), addr("203.0.113.21"), ping, false, false, "port.web drops ingress of icmp from 198.51.101.7", ""},
+		{"from the internet to a floating address", nil, internet, addr("203.0.113.21"), tcp(443), true, true, "router.edge sends it on to 10.20.0.11\nport.web lets it in by security_group.web rules[0]", "port.web lets the reply through\nrouter.edge takes the reply back to the internet"},
+		{"from the internet to a port, by its floating address", nil, internet, web, tcp(443), true, true, "router.edge sends it on to 10.20.0.11", ""},
+		{"from the internet, and no rule", nil, internet, web, tcp(22), false, false, "port.web drops ingress of tcp 22 from the internet: nothing allows it in security_group.web", ""},
+		{"a floating address that is associated", nil, internet, addr("203.0.113.22"), tcp(8000), false, false, "router.edge sends it on to 10.20.0.12 by floating_ip_association\nport.app drops", ""},
+		{"a floating address that leads nowhere", nil, internet, addr("203.0.113.23"), tcp(443), false, false, "nobody has the address 203.0.113.23", ""},
+		{"the router's own address", nil, internet, addr("203.0.113.10"), tcp(443), false, false, "router.edge has the address itself", ""},
+		{"a port without a floating address", nil, internet, db, tcp(5432), false, false, "port.db has no floating address", ""},
+		{"out by its floating address", nil, web, internet, tcp(80), true, true, "router.edge gives it the source 203.0.113.21 by floating_ip\nrouter.edge sends it to the next hop 203.0.113.1 by router.edge\nnetwork.public lets it out on physnet1", "port.web lets the reply through"},
+		{"out hidden behind the router", nil, open, internet, tcp(80), true, true, "router.edge gives it the source 203.0.113.10 by router.edge", ""},
+		{"out without translation", func(a *providertest.App) { a.Router.EnableSNAT = off }, open, internet, tcp(80), true, false, "network.public lets it out on physnet1", "port.open hears no answer"},
+		{"out without a gateway", func(a *providertest.App) { a.Router.ExternalNetworkID, a.Router.ExternalFixedIPs = "", nil }, open, internet, tcp(80), false, false, "router.edge has no route to the internet", ""},
+		{"out without an interface", func(a *providertest.App) { a.Interface4.SubnetID = "" }, open, internet, tcp(80), false, false, "network.inside has no router for 10.20.0.14", ""},
+		{"a router that is off", func(a *providertest.App) { a.Router.AdminStateUp = off }, open, internet, tcp(80), false, false, "router.edge is switched off", ""},
+		{"a port that is off", nil, closed, app, tcp(8000), false, false, "port.closed is switched off", ""},
+		{"to a port that is off", nil, web, closed, tcp(1), false, false, "port.closed is switched off", ""},
+		{"a port without groups", func(a *providertest.App) { a.Closed.AdminStateUp = nil }, web, closed, tcp(1), false, false, "port.closed drops it: it has no security group", ""},
+		{"to a port without port security", nil, app, open, tcp(1), true, true, "port.open lets it in: it has no port security", "port.open lets it out: it has no port security\nport.app lets the reply through"},
+		{"a group that keeps no memory", func(a *providertest.App) { a.AppGroup.Stateful = off }, open, app, tcp(8000), false, false, "port.app drops", ""},
+		{"a group that keeps no memory, and no rule for replies", func(a *providertest.App) { a.AppGroup.Stateful = off }, app, db, tcp(5432), true, false, "port.db lets it in", "port.db lets the reply through\nport.app drops ingress of the reply from 10.20.0.13"},
+		{"a static route to who is not cairn's", nil, open, addr("192.0.2.9"), tcp(80), false, false, "router.edge sends it to the next hop 10.20.0.254 by route\nnetwork.inside has nobody at 10.20.0.254", ""},
+		{"by the router to a floating address of its own", nil, app, addr("203.0.113.21"), tcp(443), true, true, "router.edge gives it the source 203.0.113.22\nrouter.edge sends it on to 10.20.0.11\nport.web lets it in by security_group.web rules[0]", "router.edge takes the reply back to 203.0.113.22"},
+		{"IPv6 from outside without an IPv6 gateway", nil, internet, addr("2001:db8:1:0:f816:3eff:fe00:11"), tcp(443), false, false, "network.inside is not reached from outside", ""},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			n := providertest.NewApp()
+			if c.change != nil {
+				c.change(n)
+			}
+			a, way, reply := follow(t, n, c.from, c.to, c.packet)
+			if a.Arrives != c.arrives || a.Replied != c.replied {
+				t.Errorf("arrives %v, replied %v\n%s\nreply\n%s", a.Arrives, a.Replied, way, reply)
+			}
+			for _, x := range []struct{ want, got string }{{c.says, way}, {c.replies, reply}} {
+				for line := range strings.SplitSeq(x.want, "\n") {
+					if !strings.Contains(x.got, line) {
+						t.Errorf("nothing says %q in\n%s", line, x.got)
+					}
+				}
+			}
+			stops := 0
+			for _, s := range append(a.Steps, a.Reply...) {
+				if s.Stops {
+					stops++
+				}
+			}
+			if (stops == 0) != (a.Arrives && a.Replied) || stops > 1 {
+				t.Errorf("%d steps stop it", stops)
+			}
+		})
+	}
+}
+
+func end(p *resources.Port) trace.End { return trace.End{Port: p.ID} }
+
+func TestQuestionsThatMakeNoSense(t *testing.T) {
+	t.Parallel()
+	app := providertest.NewApp()
+	w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
+	var all []rows.Row
+	for _, o := range app.Objects() {
+		all = append(all, rows.Of(w, o)...)
+	}
+	n := trace.New(all)
+	for _, c := range []struct {
+		reason   string
+		from, to trace.End
+		says     string
+	}{
+		{"both ends are outside", trace.End{Internet: true}, trace.End{Internet: true}, "not cairn's"},
+		{"no such port", trace.End{Port: "none"}, end(app.Web), "no port has the id"},
+		{"two IP versions", end(app.DB), trace.End{Addr: netip.MustParseAddr("2001:db8::1")}, "one IP version"},
+	} {
+		if _, err := n.Trace(c.from, c.to, trace.Packet{}); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", c.reason, err)
+		}
+	}
+}
