@@ -71,7 +71,7 @@ func openDatabase(ctx context.Context, dir string) (*database, error) {
 		return nil, fmt.Errorf("embedded cloud: %w", err)
 	}
 	db.SetMaxOpenConns(4)
-	if _, err := db.ExecContext(ctx, tables); err != nil {
+	if _, err := db.ExecContext(ctx, tables+room); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("embedded cloud: %s: %w", path, err)
 	}

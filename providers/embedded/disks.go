@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/resources"
@@ -28,10 +29,10 @@ const gib = 1 << 30
 
 // storage adds the tables of what is kept in files, and of instances.
 func (c *Cloud) storage() {
-	addDisks(c, disks[resources.Image]{table: table[resources.Image]{check: checkImage, inUse: dropImage}, files: imageDisk})
-	addDisks(c, disks[resources.Volume]{table: table[resources.Volume]{check: checkVolume, inUse: dropVolume, live: volumeStatus}, files: volumeDisk})
-	addDisks(c, disks[resources.Snapshot]{table: table[resources.Snapshot]{check: checkSnapshot, inUse: dropSnapshot}, files: snapshotDisk})
-	addDisks(c, disks[resources.Instance]{table: table[resources.Instance]{check: checkInstance, inUse: dropInstance, parts: attachmentsOf, live: instanceStatus}, files: localDisks})
+	addDisks(c, &disks[resources.Image]{table: table[resources.Image]{check: checkImage, inUse: dropImage}, files: imageDisk})
+	addDisks(c, &disks[resources.Volume]{table: table[resources.Volume]{check: checkVolume, inUse: dropVolume, live: volumeStatus}, files: volumeDisk})
+	addDisks(c, &disks[resources.Snapshot]{table: table[resources.Snapshot]{check: checkSnapshot, inUse: dropSnapshot}, files: snapshotDisk})
+	addDisks(c, &disks[resources.Instance]{table: table[resources.Instance]{check: checkInstance, inUse: dropInstance, parts: attachmentsOf, live: instanceStatus}, files: localDisks})
 	add(c, table[resources.VolumeAttachment]{check: checkAttachment, inUse: detach})
 }
 
@@ -42,6 +43,8 @@ type disks[T any] struct {
 	table[T]
 	// files says what files an object has. It refuses what can't be.
 	files func(t *tx, w schema.World, had, want *T) ([]disk, error)
+	// making are the ids whose files are made at the moment, each with a *sync.Mutex.
+	making sync.Map
 }
 
 // A disk is a file that is to be made.
@@ -51,10 +54,10 @@ type disk struct {
 	fill func(ctx context.Context, to *os.File) error
 }
 
-func addDisks[T any](c *Cloud, d disks[T]) {
+func addDisks[T any](c *Cloud, d *disks[T]) {
 	typ := reflect.TypeFor[T]()
 	d.cloud, d.typ = c, c.typeOf(typ)
-	c.tables[typ] = &d
+	c.tables[typ] = d
 }
 
 func (d *disks[T]) handle() providers.Handle { return providers.For[T](d) }
@@ -95,6 +98,9 @@ func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) ([]disk, e
 	if id != filepath.Base(id) || strings.HasPrefix(id, ".") {
 		return nil, refused("%q can't be an id", id)
 	}
+	one, _ := d.making.LoadOrStore(id, new(sync.Mutex))
+	one.(*sync.Mutex).Lock()
+	defer one.(*sync.Mutex).Unlock()
 	var todo []disk
 	err := d.cloud.write(ctx, func(t *tx) error {
 		had, _ := t.Find(reflect.TypeFor[T](), id).(*T)

@@ -12,7 +12,8 @@ import (
 
 // room is the table of what instances take of their hosts: what the flavor said
 // when it was last applied.
-const room = `CREATE TABLE IF NOT EXISTS room (instance TEXT PRIMARY KEY, host TEXT NOT NULL, vcpus INTEGER NOT NULL, ram INTEGER NOT NULL, disk INTEGER NOT NULL, root INTEGER NOT NULL) WITHOUT ROWID`
+const room = `CREATE TABLE IF NOT EXISTS room (instance TEXT PRIMARY KEY, host TEXT NOT NULL, vcpus INTEGER NOT NULL, ram INTEGER NOT NULL, disk INTEGER NOT NULL, root INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS room_on ON room (host);`
 
 // localDisks are the files of an instance's disks on its host.
 func localDisks(t *tx, w schema.World, _, want *resources.Instance) ([]disk, error) {
@@ -116,9 +117,6 @@ func bootsFrom(t *tx, i *resources.Instance, f *resources.Flavor) (int, error) {
 
 // takeRoom takes the instance's part of its host.
 func takeRoom(t *tx, i *resources.Instance, f *resources.Flavor, root int) error {
-	if err := t.exec(room); err != nil {
-		return err
-	}
 	var h *cloud.Host
 	for n := range t.Cloud().Hosts {
 		if t.Cloud().Hosts[n].Name == i.Host {
