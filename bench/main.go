@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
 )
 
@@ -107,8 +106,9 @@ func bench(sizes, only string, peers int, limit time.Duration) error {
 			names = append(names, s.name)
 		}
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "shape\tsize\tcommand\tengine\tCPU s\tpeak MB\twritten MB\tcairn's share of CPU\tgrowth\t")
+	// Markdown, a row as soon as it is measured.
+	fmt.Println("| shape | size | command | engine | CPU s | peak MB | written MB | cairn's CPU / its | growth of cairn |")
+	fmt.Println("|---|---:|---|---|---:|---:|---:|---:|---:|")
 	grown := map[string]figure{} // of cairn at the size before
 	for _, name := range names {
 		s, err := find(name)
@@ -151,14 +151,13 @@ func bench(sizes, only string, peers int, limit time.Duration) error {
 						grown[name+c.says] = f
 					}
 					if f.err != nil {
-						fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%v\t\t\t\t\t\n", name, n, c.says, e.name, f.err)
+						fmt.Printf("| %s | %d | %s | %s | %v | | | | |\n", name, n, c.says, e.name, f.err)
 						continue
 					}
-					fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%.2f\t%.0f\t%.1f\t%s\t%s\t\n", name, n, c.says, e.name, f.cpu, f.rssMB, f.written, share, growth)
+					fmt.Printf("| %s | %d | %s | %s | %.2f | %.0f | %.1f | %s | %s |\n", name, n, c.says, e.name, f.cpu, f.rssMB, f.written, share, growth)
 				}
 			}
 			lastSize = n
-			w.Flush()
 		}
 	}
 	return nil

@@ -73,7 +73,12 @@ type Failure struct {
 func (o *Outcome) Err() error {
 	switch {
 	case len(o.Failures) > 0:
-		return fmt.Errorf("%d steps failed", len(o.Failures))
+		f := o.Failures[0]
+		err := fmt.Errorf("%s %s: %w", f.Part, f.Change.Address, f.Err)
+		if n := len(o.Failures); n > 1 {
+			err = fmt.Errorf("%d steps failed, the first: %w", n, err)
+		}
+		return err
 	case o.Interrupted:
 		return errInterrupted
 	}

@@ -45,6 +45,9 @@ func (w *walk) refresh() hcl.Diagnostics {
 			continue
 		}
 		read, err := h.ReadAll(w.ctx)
+		if w.ctx.Err() != nil {
+			return hcl.Diagnostics{problem("Interrupted", "Nothing was changed.", nil)}
+		}
 		if err != nil {
 			diags = append(diags, problem(fmt.Sprintf("The %s objects can't be read", t.Name),
 				fmt.Sprintf("%s. Until they can, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", err), nil))
