@@ -34,7 +34,6 @@ type folder struct {
 	dir, rel string // rel: from the stack's folder, as path.module
 	tf       bool
 	ok       bool // every file could be parsed
-	sources  []*source
 
 	decls   []*decl
 	vars    map[string]*decl

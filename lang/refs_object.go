@@ -149,7 +149,8 @@ func (w *walker) attribute(t *schema.Type, key string, steps hcl.Traversal) (str
 	if len(steps) == 0 || t == nil {
 		return "", true
 	}
-	name, where := "", hcl.Range{}
+	var name string
+	var where hcl.Range
 	switch s := steps[0].(type) {
 	case hcl.TraverseAttr:
 		name, where = s.Name, s.SrcRange

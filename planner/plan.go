@@ -543,19 +543,14 @@ func (w *walk) valid(c *Change, want cty.Value) hcl.Diagnostics {
 	if len(diags) > 0 || c.late {
 		return diags
 	}
-	checker, ok := c.Type.New().(schema.Checker)
-	if !ok {
-		return nil
-	}
 	object, err := c.Type.ToGo(want)
-	if err == nil {
-		checker = object.(schema.Checker)
-		err = checker.Check()
+	if err != nil {
+		return w.abouts(c, err)
 	}
-	for _, x := range schema.AsProblems(err) {
-		diags = append(diags, w.about(c, x))
+	if checker, ok := object.(schema.Checker); ok {
+		return w.abouts(c, checker.Check())
 	}
-	return diags
+	return nil
 }
 
 func (w *walk) abouts(c *Change, err error) hcl.Diagnostics {

@@ -102,7 +102,6 @@ type Change struct {
 	record  *state.Record // before; nil when there is none
 	want    []byte        // hash of what the author asks for; nil: not known yet
 	claims  *state.Claims // what the address holds afterwards; nil: as it does
-	deps    []string
 	cbd     bool
 	late    bool     // evaluated again in apply
 	follows []string // ids of objects whose steps come first
