@@ -85,3 +85,35 @@ func TestPagesAreWhole(t *testing.T) {
 		t.Error("a path is taken for a code")
 	}
 }
+
+// The examples name types and attributes that there are.
+func TestExamplesOfPagesAreOfTheseTypes(t *testing.T) {
+	t.Parallel()
+	types := resources.All()
+	meta := []string{"count", "for_each", "depends_on", "provider"}
+	for _, c := range resources.Codes() {
+		page, _ := resources.Explain(c)
+		parts := strings.Split(page, "```")
+		for i := 1; i < len(parts); i += 2 {
+			f, diags := hclsyntax.ParseConfig([]byte(strings.TrimPrefix(parts[i], "hcl\n")), c, hcl.InitialPos)
+			if diags.HasErrors() {
+				continue // another test says so
+			}
+			for _, b := range f.Body.(*hclsyntax.Body).Blocks {
+				typ := types.Resource(b.Labels[0])
+				if b.Type == "data" {
+					typ = types.Data(b.Labels[0])
+				}
+				if typ == nil {
+					t.Errorf("%s: there is no type %s", c, b.Labels[0])
+					continue
+				}
+				for name := range b.Body.Attributes {
+					if typ.Attribute(name) == nil && !slices.Contains(meta, name) {
+						t.Errorf("%s: %s has no attribute %s", c, typ.Name, name)
+					}
+				}
+			}
+		}
+	}
+}

@@ -250,10 +250,7 @@ func (m *atlas) steps(out io.Writer, s style, steps []trace.Step) {
 			by[i] = m.name(o)
 		}
 		text := x.Says
-		switch {
-		case x.Stops && len(by) > 0:
-			text += " in " + strings.Join(by, ", ")
-		case len(by) > 0:
+		if len(by) > 0 {
 			text += " " + strings.Join(by, ", ")
 		}
 		if x.Stops {
