@@ -128,6 +128,8 @@ func (r Rule) check(at string) schema.Problems {
 		}
 	case !has || !slices.Contains([]int{6, 17, 33, 132, 136}, n):
 		add("This protocol has no ports", "Only tcp, udp, sctp, dccp and udplite have. Take port_range_min and port_range_max out.")
+	case n == protocols["dccp"] || n == protocols["udplite"]:
+		all = append(all, schema.Problem{Code: "CRN-VER", Attribute: at, Summary: fmt.Sprintf("OVN does not see the ports of %s", r.Protocol), Detail: "Take port_range_min and port_range_max out, to allow the whole protocol."})
 	case r.PortRangeMin == nil || r.PortRangeMax == nil:
 		add("A range of ports has two ends", "Set port_range_min and port_range_max; for one port set both to it.")
 	case *r.PortRangeMax < *r.PortRangeMin:

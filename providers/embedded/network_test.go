@@ -398,3 +398,12 @@ func TestManyAtATime(t *testing.T) {
 		t.Errorf("of 40 ports of one address: %v", got)
 	}
 }
+
+func BenchmarkCreatePort(b *testing.B) {
+	app := providertest.NewApp()
+	s := newSite(b, b.TempDir(), app.Objects()...)
+	s.create(app.Public, app.Inside, app.Inside4, app.WebGroup)
+	for i := 0; b.Loop(); i++ {
+		s.create(port(app, i))
+	}
+}

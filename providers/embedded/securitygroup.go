@@ -6,6 +6,23 @@ import (
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
+// speakable refuses rules that OVN has no words for.
+func speakable(_ *tx, _ schema.World, _, want *resources.SecurityGroup) error {
+	for i, r := range want.Rules {
+		if _, ok := rows.Match(schema.Ref[resources.SecurityGroup](want.ID), r); !ok {
+			return refused("OVN can't say what rules[%d] allows", i)
+		}
+	}
+	return nil
+}
+
+func speakableRule(_ *tx, _ schema.World, _, want *resources.SecurityGroupRule) error {
+	if _, ok := rows.Match(want.SecurityGroupID, want.Rule()); !ok {
+		return refused("OVN can't say what the rule allows")
+	}
+	return nil
+}
+
 // groupInUse refuses a group that ports have, and one that another group's rules
 // name: but not when the two name each other, because then no order would do.
 func groupInUse(t *tx, g *resources.SecurityGroup) error {

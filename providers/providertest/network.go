@@ -204,6 +204,8 @@ func portRefusals() []Refusal {
 		{Reason: "a group that another group names is deleted", Given: []any{a.DBGroup, naming}, Delete: a.DBGroup},
 		{Reason: "a rule of no group", Create: a.DBFromApp, Says: "security_group_id"},
 		{Reason: "a rule twice", Given: []any{a.WebGroup, a.AppGroup, a.DBGroup, a.DBFromApp}, Create: rule},
+		{Reason: "ports that OVN does not see", Given: []any{a.DBGroup}, Create: changed(a.DBFromApp, func(r *resources.SecurityGroupRule) { r.Protocol, r.RemoteGroupID = "udplite", "" })},
+		{Reason: "ports that OVN does not see, in a group", Create: newGroup("odd", resources.Rule{Direction: resources.Ingress, Ethertype: resources.IPv4, Protocol: "dccp", PortRangeMin: ptr(1), PortRangeMax: ptr(2)})},
 		{Reason: "ports of a protocol that has none", Create: newGroup("odd", resources.Rule{Direction: resources.Ingress, Ethertype: resources.IPv4, Protocol: "gre", PortRangeMin: ptr(1), PortRangeMax: ptr(2)})},
 	}
 }

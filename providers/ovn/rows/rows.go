@@ -7,7 +7,6 @@ package rows
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
 
@@ -194,8 +193,6 @@ func set[T any](values ...T) Set {
 	}
 	return all
 }
-
-func truth(b bool) string { return fmt.Sprint(b) }
 
 // collect sorts what a World lists, so that rows do not hang on its order.
 func collect[T any](objects func(func(*T) bool), id func(*T) string) []*T {
