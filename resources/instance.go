@@ -54,6 +54,16 @@ type Instance struct {
 	// PowerState is active, shutoff or paused.
 	PowerState PowerState `hcl:"power_state,optional" default:"active"`
 
+	// VCPUs is how many virtual processors it has, by its flavor when that was last
+	// applied: a flavor that goes or changes takes nothing from it.
+	VCPUs int `hcl:"vcpus" plan:"assigned"`
+
+	// RAMMB is how much memory it has, in MiB.
+	RAMMB int `hcl:"ram_mb" plan:"assigned"`
+
+	// DiskGB is how much storage of its host it has, in GiB.
+	DiskGB int `hcl:"disk_gb" plan:"assigned"`
+
 	// AccessIPv4 is its first IPv4 address.
 	AccessIPv4 netip.Addr `hcl:"access_ip_v4" plan:"assigned"`
 
@@ -332,9 +342,12 @@ func (i *Instance) zone(w schema.World) string {
 
 // Demand is what the instance needs of a host.
 func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
-	f := schema.Look(w, i.FlavorID)
-	if f == nil {
-		return schema.Demand{}, gone("flavor_id", "flavor", string(i.FlavorID))
+	was := schema.Look(w, schema.Ref[Instance](i.ID))
+	d := schema.Demand{VCPUs: i.VCPUs, RAMMB: i.RAMMB, DiskGB: i.DiskGB, Zone: i.AvailabilityZone, Host: i.Host}
+	if f := schema.Look(w, i.FlavorID); f != nil {
+		d.VCPUs, d.RAMMB, d.DiskGB = f.VCPUs, f.RAMMB, i.localDisk(w, f)
+	} else if was == nil || was.FlavorID != i.FlavorID {
+		return d, gone("flavor_id", "flavor", string(i.FlavorID))
 	}
 	if i.Host != "" && !slices.ContainsFunc(hostNames(w), func(n string) bool { return n == i.Host }) {
 		return schema.Demand{}, schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: fmt.Sprintf("There is no host %q", i.Host), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(hostNames(w), ", "))}
@@ -342,8 +355,7 @@ func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 	if i.AvailabilityZone != "" && !slices.Contains(w.Cloud().Zones(), i.AvailabilityZone) {
 		return schema.Demand{}, schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone", Summary: fmt.Sprintf("There is no zone %q", i.AvailabilityZone), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(w.Cloud().Zones(), ", "))}
 	}
-	d := schema.Demand{VCPUs: f.VCPUs, RAMMB: f.RAMMB, DiskGB: i.localDisk(w, f), Zone: i.AvailabilityZone, Host: i.Host}
-	if was := schema.Look(w, schema.Ref[Instance](i.ID)); was != nil && was.Host == i.Host {
+	if was != nil && was.Host == i.Host {
 		d.Host, d.Current = "", i.Host
 	}
 	if d.Zone == "" && d.Host == "" {
@@ -382,6 +394,12 @@ func (i *Instance) localDisk(w schema.World, f *Flavor) int {
 			n = image.LeastDiskGB()
 		}
 	}
+	return n + i.blankGB()
+}
+
+// blankGB is how large the local disks besides the root are.
+func (i *Instance) blankGB() int {
+	n := 0
 	for _, d := range i.BlockDevices {
 		if d.DestinationType == ToLocal {
 			n += d.VolumeSize
@@ -431,10 +449,10 @@ func (i *Instance) Claims(w schema.World, l schema.Ledger) error {
 	if f == nil {
 		return gone("flavor_id", "flavor", string(i.FlavorID))
 	}
-	if err := i.room(w, l, f); err != nil {
+	if err := i.fits(w, f); err != nil {
 		return err
 	}
-	if err := i.fits(w, f); err != nil {
+	if err := i.room(w, l, f); err != nil {
 		return err
 	}
 	if i.InstanceName == "" {
@@ -456,6 +474,7 @@ func (i *Instance) Claims(w schema.World, l schema.Ledger) error {
 func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
 	project := string(i.ProjectID)
 	disk := i.localDisk(w, f)
+	i.VCPUs, i.RAMMB, i.DiskGB = f.VCPUs, f.RAMMB, disk
 	shares := []share{{"cores", project, f.VCPUs}, {"ram_mb", project, f.RAMMB}}
 	c := w.Cloud()
 	for _, h := range c.Hosts {
@@ -498,8 +517,8 @@ func (i *Instance) fits(w schema.World, f *Flavor) error {
 		}
 	}
 	if was := schema.Look(w, schema.Ref[Instance](i.ID)); was != nil && was.FlavorID != i.FlavorID && i.ImageID != "" {
-		if old := schema.Look(w, was.FlavorID); old != nil && f.DiskGB < old.DiskGB {
-			return wrong("flavor_id", "The root disk can only grow", fmt.Sprintf("It has %d GiB, and flavor %s has %d.", old.DiskGB, f.Name, f.DiskGB))
+		if had, gets := was.DiskGB-was.blankGB(), i.localDisk(w, f)-i.blankGB(); gets < had {
+			return wrong("flavor_id", "The root disk can only grow", fmt.Sprintf("It has %d GiB, and with flavor %s it would have %d.", had, f.Name, gets))
 		}
 	}
 	if id == "" {

@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -60,10 +59,26 @@ func publicKey(line string) ([]byte, error) {
 	if err != nil {
 		return nil, wrong("Its second word is not base64. A part of it may be missing.")
 	}
-	if len(blob) < 4 || int64(binary.BigEndian.Uint32(blob)) > int64(len(blob)-4) || !bytes.Equal(blob[4:4+binary.BigEndian.Uint32(blob)], []byte(words[0])) {
-		return nil, wrong(fmt.Sprintf("The key inside is not of the type %s. A part of it may be missing.", words[0]))
+	fields, ok := sshFields(blob)
+	if !ok || len(fields) < 2 || string(fields[0]) != words[0] {
+		return nil, wrong(fmt.Sprintf("The key inside is no whole key of the type %s. A part of it may be missing.", words[0]))
 	}
 	return blob, nil
+}
+
+// sshFields takes a key apart: each part has its length before it (RFC 4251
+// section 5).
+func sshFields(b []byte) ([][]byte, bool) {
+	var all [][]byte
+	for len(b) > 0 {
+		if len(b) < 4 || int64(binary.BigEndian.Uint32(b)) > int64(len(b)-4) {
+			return nil, false
+		}
+		n := binary.BigEndian.Uint32(b)
+		all = append(all, b[4:4+n])
+		b = b[4+n:]
+	}
+	return all, true
 }
 
 // Claims takes the name.
