@@ -112,7 +112,7 @@ func PurgeBuiltin(ctx context.Context, site *Site, who state.Holder) (gone bool,
 		return false, fmt.Errorf("the built-in stack: %w", diags)
 	}
 	if p.Empty() {
-		return true, nil
+		return true, site.Systems.Purge(ctx)
 	}
 	out, err := p.Apply(ctx, lease, ApplyOptions{Command: "destroy"})
 	if err == nil {
@@ -121,5 +121,5 @@ func PurgeBuiltin(ctx context.Context, site *Site, who state.Holder) (gone bool,
 	if err != nil {
 		return false, fmt.Errorf("the built-in stack: %w", err)
 	}
-	return true, nil
+	return true, site.Systems.Purge(ctx)
 }

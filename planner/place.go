@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/cairncloud/cairn/planner/placement"
+	"github.com/cairncloud/cairn/resources/address"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -128,4 +129,36 @@ func refusals(all []placement.Refusal, most int) string {
 		fmt.Fprintf(&b, "  %s\n", r)
 	}
 	return b.String()
+}
+
+// ExplainPlacement says of every host why the object at an address can't be there,
+// or nothing when it can; now is the host that the plan has it on.
+func (p *Plan) ExplainPlacement(addr string) (hosts []placement.Refusal, now string, err error) {
+	o, err := address.Parse(addr)
+	if err != nil {
+		return nil, "", err
+	}
+	var object schema.Placer
+	var id string
+	for _, k := range p.world.kinds {
+		if e := k.byAddr[o.String()]; e != nil {
+			object, _ = p.world.get(e).(schema.Placer)
+			id = e.id
+		}
+	}
+	if object == nil {
+		return nil, "", fmt.Errorf("nothing that has a host is at %s: give the address of an instance", addr)
+	}
+	w := &walk{site: p.site, world: p.world, plan: p}
+	s, err := w.seats()
+	if err != nil {
+		return nil, "", err
+	}
+	d, err := object.Demand(p.world)
+	if err != nil {
+		return nil, "", err
+	}
+	now, d.Current = d.Current, ""
+	s.Remove(id)
+	return s.Explain(id, d), now, nil
 }

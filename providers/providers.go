@@ -124,6 +124,7 @@ func (Kept[T]) Import(context.Context, string) (T, error) {
 type Systems struct {
 	handles map[string]Handle
 	close   []func() error
+	purge   []func(context.Context) error
 }
 
 // A System is one linked system: what it realises, and how it is let go.
@@ -131,6 +132,8 @@ type System struct {
 	Name    string
 	Handles map[string]Handle
 	Close   func() error
+	// Purge removes what is left of an empty system's own; nil: nothing ever is.
+	Purge func(context.Context) error
 }
 
 // Link puts systems together. Two that realise one type are a bug of main.
@@ -146,6 +149,9 @@ func Link(systems ...System) *Systems {
 		if sys.Close != nil {
 			s.close = append(s.close, sys.Close)
 		}
+		if sys.Purge != nil {
+			s.purge = append(s.purge, sys.Purge)
+		}
 	}
 	return s
 }
@@ -158,6 +164,15 @@ func (s *Systems) Close() error {
 	var errs []error
 	for _, c := range s.close {
 		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
+}
+
+// Purge removes what is left of the systems' own, once they are empty.
+func (s *Systems) Purge(ctx context.Context) error {
+	var errs []error
+	for _, p := range s.purge {
+		errs = append(errs, p(ctx))
 	}
 	return errors.Join(errs...)
 }

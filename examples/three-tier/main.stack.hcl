@@ -47,7 +47,7 @@ resource "random_password" "database" {
 
 resource "keypair" "operator" {
   name       = "three-tier-operator"
-  public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNhaXJuIHRocmVlLXRpZXIgZXhhbXBsZSBvbmx5ISE= operator@example"
+  public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNhaXJuIHRocmVlLXRpZXIgZXhhbXBsZSBrZXkgMzJi operator@example"
 }
 
 resource "server_group" "web" {

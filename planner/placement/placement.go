@@ -163,6 +163,16 @@ func (s *State) Choose(id string, d schema.Demand) (name string, refused []Refus
 	return "", s.refusals(Want{id, d})
 }
 
+// Explain says of every host, by name, why an object can't be on it; Why is empty
+// where it can.
+func (s *State) Explain(id string, d schema.Demand) []Refusal {
+	all := make([]Refusal, len(s.hosts))
+	for i := range s.hosts {
+		all[i] = Refusal{s.hosts[i].Name, s.refuses(i, Want{id, d})}
+	}
+	return all
+}
+
 // refusals says of each host that can't take an object why not.
 func (s *State) refusals(w Want) []Refusal {
 	var all []Refusal

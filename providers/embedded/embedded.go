@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"time"
@@ -68,7 +70,35 @@ func (c *Cloud) System() providers.System {
 	for t := range maps.Values(c.tables) {
 		handles[t.name()] = t.handle()
 	}
-	return providers.System{Name: "embedded", Handles: handles, Close: c.Close}
+	return providers.System{Name: "embedded", Handles: handles, Close: c.Close, Purge: c.Purge}
+}
+
+// Purge removes the cloud's files when nothing is in it. With anything left it is
+// an error that says how much.
+func (c *Cloud) Purge(ctx context.Context) error {
+	if _, err := os.Stat(filepath.Join(c.dir, file)); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	db, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	var left int
+	if err := db.sql.QueryRowContext(ctx, "SELECT count(*) FROM objects").Scan(&left); err != nil {
+		return err
+	}
+	if left > 0 {
+		return fmt.Errorf("%d objects are left in the embedded cloud", left)
+	}
+	if err := c.Close(); err != nil {
+		return err
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm", "images", "volumes", "disks"} {
+		if err := os.RemoveAll(filepath.Join(c.dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close lets go of the database.
