@@ -2,6 +2,7 @@ package resources_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -203,6 +204,48 @@ func TestFarm(t *testing.T) {
 		if left, err := os.ReadDir(filepath.Join(s.dir, ".cairn", "embedded", folder)); err != nil || len(left) > 0 {
 			t.Errorf("%s: left %v, %v", folder, left, err)
 		}
+	}
+}
+
+// Other bytes are another image, and a new volume of it; the same bytes from
+// elsewhere are not.
+func TestImageOfOtherBytes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	config := `resource "image" "i" {
+  local_file_path = "DISK"
+  source_checksum = "sha256:${filesha256("DISK")}"
+}
+resource "volume" "v" { image_id = image.i.id }
+`
+	s.apply(config, planner.Options{})
+	disk, err := os.ReadFile(filepath.Join(s.dir, "disk.raw"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "disk.raw.twin"), disk, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	actions := func(config string) string {
+		t.Helper()
+		p, diags := s.plan(config, planner.Options{})
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		var all []string
+		for _, c := range p.Changes {
+			all = append(all, fmt.Sprint(c.Address, " ", c.Action.Replaces()))
+		}
+		return strings.Join(all, ", ")
+	}
+	if got := actions(strings.ReplaceAll(config, "DISK", "DISK.twin")); got != "image.i false" {
+		t.Errorf("the same bytes: %s", got)
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, "disk.raw"), []byte("other bytes"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := actions(config); got != "image.i true, volume.v true" {
+		t.Errorf("other bytes: %s", got)
 	}
 }
 

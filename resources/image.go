@@ -15,7 +15,8 @@ import (
 type Image struct {
 	object
 
-	// LocalFilePath is the file that the image is made from.
+	// LocalFilePath is the file that the image is made from. When its bytes change
+	// later on, that is noticed by source_checksum = "sha256:${filesha256(PATH)}".
 	LocalFilePath string `hcl:"local_file_path,optional"`
 
 	// SourceURL is where the image is fetched from when it is made: http, https or

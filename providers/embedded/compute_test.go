@@ -156,6 +156,10 @@ func TestGuestBytesAreTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.holds("volumes", twice.ID, 2<<30, data)
+	root.Name, root.Size = "outlives its image", 3
+	if _, err := l.of(&root).Update(t.Context(), l.w, &root, &root); err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Stat(filepath.Join(l.dir, "images", f.Image.ID)); !os.IsNotExist(err) {
 		t.Errorf("the image's file is left: %v", err)
 	}

@@ -104,7 +104,7 @@ func (d *disks[T]) make(ctx context.Context, w schema.World, want *T) ([]disk, e
 	var todo []disk
 	err := d.cloud.write(ctx, func(t *tx) error {
 		had, _ := t.Find(reflect.TypeFor[T](), id).(*T)
-		if err := d.lead(t, w, want); err != nil {
+		if err := d.lead(t, w, had, want); err != nil {
 			return err
 		}
 		all, err := d.files(t, w, had, want)

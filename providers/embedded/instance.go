@@ -104,6 +104,9 @@ func bootsFrom(t *tx, i *resources.Instance, f *resources.Flavor) (int, error) {
 		return 0, nil
 	}
 	image := schema.Look(t, i.ImageID)
+	if image == nil { // it has gone since
+		return f.DiskGB, nil
+	}
 	switch least := image.LeastDiskGB(); {
 	case image.MinRAMMB > f.RAMMB:
 		return 0, refused("the image needs %d MiB of memory, and the flavor has %d", image.MinRAMMB, f.RAMMB)
@@ -151,6 +154,9 @@ func takeRoom(t *tx, i *resources.Instance, f *resources.Flavor, root int) error
 		if x.used+x.needs > x.of {
 			return refused("host %s has no room: %d of %d %s are taken, and %d more are needed", h.Name, x.used, x.of, x.what, x.needs)
 		}
+	}
+	if root == 0 { // the size of an image that has gone since
+		root = was
 	}
 	if root < was {
 		return refused("a root disk can only grow: it has %d GiB", was)

@@ -105,7 +105,7 @@ func (d *table[T]) change(t *tx, w schema.World, had, want *T) error {
 			return refused("%v", err)
 		}
 	}
-	if err := d.lead(t, w, want); err != nil {
+	if err := d.lead(t, w, had, want); err != nil {
 		return err
 	}
 	if d.check != nil {
@@ -131,10 +131,15 @@ func (d *table[T]) change(t *tx, w schema.World, had, want *T) error {
 }
 
 // lead refuses references that lead nowhere. What only cairn's records hold is
-// not this cloud's to know.
-func (d *table[T]) lead(t *tx, w schema.World, want *T) error {
+// not this cloud's to know, and where something began may be gone since: the
+// image of a volume.
+func (d *table[T]) lead(t *tx, w schema.World, had, want *T) error {
+	var known []reference
+	if had != nil {
+		known = references(d.typ, d.typ.FromGo(had, nilValue))
+	}
 	for _, r := range references(d.typ, d.typ.FromGo(want, nilValue)) {
-		if t.cloud.tables[r.to] == nil || t.Find(r.to, r.id) != nil {
+		if t.cloud.tables[r.to] == nil || t.Find(r.to, r.id) != nil || slices.Contains(known, r) {
 			continue
 		}
 		planned := slices.Contains(d.later, r.attribute) && w != nil && w.Find(r.to, r.id) != nil
