@@ -292,3 +292,17 @@ func FuzzWriteRaw(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkWriteRaw(b *testing.B) {
+	for _, packed := range []bool{false, true} {
+		b.Run(fmt.Sprintf("packed=%v", packed), func(b *testing.B) {
+			file := qcow2{version: 3, bits: 16, disk: pattern(64 << 20), packed: packed}.file(b)
+			b.SetBytes(64 << 20)
+			for b.Loop() {
+				if _, err := diskimage.WriteRaw(&limited{}, bytes.NewReader(file), int64(len(file))); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
