@@ -17,9 +17,6 @@ type Farm struct {
 	Attached, Again *resources.VolumeAttachment
 }
 
-// gib is a GiB.
-const gib = 1 << 30
-
 // NewFarm makes the objects as a plan would. The image is made from a file of so
 // many bytes, in raw or qcow2, with that checksum.
 func NewFarm(file string, format diskimage.Format, checksum string) *Farm {
