@@ -29,6 +29,8 @@ type ledger struct {
 	sums   map[[2]string]*sum
 	// settled are the addresses that this plan has asked what they hold.
 	settled map[string]*state.Claims
+	// kept are the addresses that the plan leaves as they are, claims and all.
+	kept map[string]bool
 	// taken over from objects of the same stack that are still to be met in the
 	// plan: fine if they go, or let go of it.
 	pending []takeover
@@ -63,7 +65,7 @@ type sum struct {
 func newLedger(ctx context.Context, store ledgerReader, cloudID, stack string, stream func(string) io.Reader) *ledger {
 	return &ledger{ctx: ctx, store: store, cloud: cloudID, stack: stack, stream: stream,
 		spaces: map[string]map[string]holder{}, held: map[state.Claim]bool{}, ranges: map[string]*[]state.OwnedRange{},
-		sums: map[[2]string]*sum{}, settled: map[string]*state.Claims{}}
+		sums: map[[2]string]*sum{}, settled: map[string]*state.Claims{}, kept: map[string]bool{}}
 }
 
 // id of the object that is made for an address at a serial of its stack.
@@ -144,7 +146,7 @@ func (c *claimant) Claim(space, key string) error {
 	h, held := s[key]
 	switch {
 	case !held || h.stack == "" && h.address == c.address:
-	case h.stack != "":
+	case h.stack != "" || c.kept[h.address]:
 		return &schema.TakenError{Space: space, Key: key, Holder: h.String()}
 	case c.settled[h.address] == nil:
 		c.pending = append(c.pending, takeover{space, key, h.address, c.address})
@@ -173,7 +175,9 @@ func (c *claimant) Choose(space string, n uint64, at func(uint64) string) (strin
 		if key == "" {
 			continue
 		}
-		if _, held := s[key]; held {
+		// What it took earlier in this plan it may take again; what the object that it
+		// replaces still holds it may not.
+		if h, taken := s[key]; taken && (h != holder{"", c.address} || c.held[state.Claim{Space: space, Key: key, Address: c.address}]) {
 			continue
 		}
 		c.take(space, key)
@@ -199,7 +203,7 @@ func (c *claimant) Range(space string, lo, hi []byte) error {
 	i, _ := slices.BinarySearchFunc(*held, lo, func(r state.OwnedRange, lo []byte) int { return bytes.Compare(r.Hi, lo) })
 	for j := i; j < len(*held) && bytes.Compare((*held)[j].Lo, hi) <= 0; j++ {
 		r := (*held)[j]
-		if h := c.holder(r.Stack, r.Address); h.stack != "" || c.settled[h.address] != nil {
+		if h := c.holder(r.Stack, r.Address); h.stack != "" || c.kept[h.address] || c.settled[h.address] != nil {
 			return &schema.TakenError{Space: space, Key: rangeText(r.Lo, r.Hi), Holder: h.String()}
 		}
 		c.pending = append(c.pending, takeover{space, rangeText(r.Lo, r.Hi), r.Address, c.address})

@@ -330,8 +330,10 @@ func (w *walk) stirred(a address.Object) bool {
 // as the last run left them.
 func (w *walk) unchanged(c *Change, p *prior) hcl.Diagnostics {
 	w.plan.Unchanged++
+	w.ledger.kept[c.name] = true
 	for _, o := range w.priors.owned[c.Address] {
 		o.met = true
+		w.ledger.kept[o.addr.String()] = true
 		w.plan.Unchanged++
 	}
 	if w.vals[c.block] && c.parent == nil {
@@ -358,6 +360,9 @@ func (w *walk) set(c *Change, v cty.Value) {
 
 // keep puts a change into the plan and shows it to the rest of the world.
 func (w *walk) keep(c *Change) {
+	if c.claims == nil && c.Action == NoOp {
+		w.ledger.kept[c.name] = true
+	}
 	w.set(c, c.Planned)
 	planned := c.Planned
 	w.world.put(c.name, c.Type, c.ID, func() (cty.Value, error) { return planned, nil })
@@ -869,7 +874,7 @@ func (w *walk) whole() hcl.Diagnostics {
 			}
 			if i := slices.IndexFunc(c.claims.Shares, func(x state.Share) bool { return x.Space == k[0] && x.Key == k[1] }); i >= 0 {
 				diags = append(diags, w.about(c, schema.Problem{Code: "CRN-QUOTA", Summary: fmt.Sprintf("Not enough %s", k[0]),
-					Detail: fmt.Sprintf("The plan comes to %d of %s, and the limit is %d. Ask for less, or raise the limit.", s.used, k[1], s.max)}))
+					Detail: fmt.Sprintf("The plan comes to %d, and the limit of %s is %d. Ask for less, or raise the limit. What the plan destroys counts until it is gone.", s.used, w.world.called(k[1]), s.max)}))
 				break
 			}
 		}

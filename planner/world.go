@@ -139,6 +139,18 @@ func (w *world) Find(t reflect.Type, id string) any {
 	return w.get(e)
 }
 
+// called is the address of the object whose id it is; an id of nothing stays one.
+func (w *world) called(id string) string {
+	for _, k := range w.kinds {
+		if e := k.byID[id]; e != nil && e.stack == "" {
+			return e.address
+		} else if e != nil {
+			return e.address + " of stack " + e.stack
+		}
+	}
+	return id
+}
+
 // All lists the objects of a type.
 func (w *world) All(t reflect.Type) iter.Seq[any] {
 	return func(yield func(any) bool) {
