@@ -41,9 +41,11 @@ func (e *execution) prepare(s *step) error {
 			return p
 		}
 	}
-	if object, err := t.ToGo(want); err != nil {
+	object, err := t.ToGo(want)
+	if err != nil {
 		return err
-	} else if c, ok := object.(schema.Checker); ok {
+	}
+	if c, ok := object.(schema.Checker); ok {
 		if err := c.Check(); err != nil {
 			return err
 		}
@@ -64,8 +66,9 @@ func (e *execution) prepare(s *step) error {
 	if name := contradicts(t, foreseen, x.Planned); name != "" {
 		return fmt.Errorf("%s of %s is not what the plan said: plan again", name, x.Address)
 	}
-	clear, secret := t.Encode(want)
-	x.want = t.Hash(clear, secret, e.site.Keys.Hash)
+	if x.want, err = wantHash(e.site, t, want); err != nil {
+		return err
+	}
 	record, err := e.record(x, x.Planned)
 	if err != nil {
 		return err

@@ -256,9 +256,11 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	want := t.Fill(config)
 	var diags hcl.Diagnostics
 	c.late = !want.IsWhollyKnown()
-	clear, secret := t.Encode(want)
 	if !c.late {
-		c.want = t.Hash(clear, secret, w.site.Keys.Hash)
+		var err error
+		if c.want, err = wantHash(w.site, t, want); err != nil {
+			return w.abouts(c, err)
+		}
 	}
 	c.cbd = w.cbd[c.block] || c.record != nil && c.record.CreateBeforeDestroy
 	forced, reason := w.forced(c, p)

@@ -65,3 +65,21 @@ func decodeOutput(s *Site, o state.Output) (cty.Value, error) {
 	}
 	return v, nil
 }
+
+// wantHash is a hash of all that the author asks for: the attributes, and the
+// bytes of files that they name.
+func wantHash(s *Site, t *schema.Type, want cty.Value) ([]byte, error) {
+	clear, secret := t.Encode(want)
+	if _, ok := t.New().(schema.Fingerprinter); ok {
+		object, err := t.ToGo(want)
+		if err != nil {
+			return nil, nil // the check of the values says it better
+		}
+		print, err := object.(schema.Fingerprinter).Fingerprint()
+		if err != nil {
+			return nil, err
+		}
+		clear = append(clear, print...)
+	}
+	return t.Hash(clear, secret, s.Keys.Hash), nil
+}

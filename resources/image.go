@@ -97,6 +97,18 @@ func formatOf(url string) diskimage.Format {
 	return ""
 }
 
+// Fingerprint is the hash of the local file: the same path may hold other bytes.
+func (i *Image) Fingerprint() (string, error) {
+	if i.LocalFilePath == "" {
+		return "", nil
+	}
+	sum, err := hashFile(i.LocalFilePath)
+	if err != nil {
+		return "", schema.Problem{Code: "CRN-IMG-1", Attribute: "local_file_path", Summary: "The image's file can't be read", Detail: err.Error() + "."}
+	}
+	return sum, nil
+}
+
 // Replaces reports other bytes: of the file, or by another checksum. Where the
 // same bytes come from makes no other image.
 func (i *Image) Replaces(prior any) []string {

@@ -195,6 +195,9 @@ func oneOfEach(w schema.World, n schema.Ref[Network]) []FixedIP {
 
 // claim takes the address that is named, or chooses one.
 func (f *FixedIP) claim(w schema.World, l schema.Ledger, n schema.Ref[Network], mac MAC, at string) error {
+	if f.IPAddress.IsValid() && schema.Look(w, f.SubnetID) == nil { // not said, or its subnet was replaced
+		f.SubnetID = ""
+	}
 	if f.SubnetID == "" {
 		for s := range schema.Where[Subnet](w, "network_id", string(n)) {
 			if s.CIDR.Contains(f.IPAddress) {

@@ -78,10 +78,10 @@ func (r *Router) Claims(w schema.World, l schema.Ledger) error {
 }
 
 // on reports whether the gateway's addresses are of a network: not when the
-// gateway has moved to another one.
+// gateway has moved to another one, or their subnet was replaced.
 func (r *Router) on(w schema.World, n schema.Ref[Network]) bool {
 	for _, f := range r.ExternalFixedIPs {
-		if s := schema.Look(w, f.SubnetID); s != nil && s.NetworkID != n {
+		if s := schema.Look(w, f.SubnetID); f.SubnetID != "" && (s == nil || s.NetworkID != n) {
 			return false
 		}
 	}

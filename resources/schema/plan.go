@@ -134,13 +134,13 @@ func (t *Type) Plan(prior, want cty.Value) Change {
 		}
 	}
 	c.Planned = cty.ObjectVal(vals)
-	if len(c.Changed) == 0 {
+	if implements[Replacer](t.goType) && (len(c.Changed) > 0 || implements[Fingerprinter](t.goType)) {
+		c.Replaces = append(c.Replaces, t.replaces(prior, c.Planned)...)
+	}
+	if len(c.Changed) == 0 && len(c.Replaces) == 0 {
 		return c
 	}
 	c.Action = Update
-	if implements[Replacer](t.goType) && c.Planned.IsWhollyKnown() {
-		c.Replaces = append(c.Replaces, t.replaces(prior, c.Planned)...)
-	}
 	if len(c.Replaces) > 0 {
 		again := t.create(want)
 		again.Action = ReplaceObject
@@ -210,11 +210,15 @@ func (a *Attribute) inherit(want, was cty.Value) cty.Value {
 	return cty.ListVal(after)
 }
 
-// sameBesides reports whether two nested objects agree in what authors choose:
-// otherwise the one is not the other's successor.
-func (a *Attribute) sameBesides(x, y cty.Value) bool {
+// sameBesides reports whether a nested object has, as it was, all that the
+// author says of it now: otherwise the one is not the other's successor, and what
+// cairn chose for the one need not fit the other.
+func (a *Attribute) sameBesides(was, want cty.Value) bool {
 	for _, n := range a.Nested {
-		if n.Source != Assigned && !n.equal(x.GetAttr(n.Name), y.GetAttr(n.Name)) {
+		if n.Source == Assigned && isNull(want.GetAttr(n.Name)) {
+			continue
+		}
+		if !n.equal(was.GetAttr(n.Name), want.GetAttr(n.Name)) {
 			return false
 		}
 	}
@@ -251,6 +255,11 @@ func (t *Type) Settle(planned cty.Value) cty.Value {
 }
 
 func (t *Type) replaces(prior, planned cty.Value) []string {
+	for _, a := range t.Attributes { // of what is not known yet, nothing can be said
+		if a.Settable && !planned.GetAttr(a.Name).IsWhollyKnown() {
+			return nil
+		}
+	}
 	was, err1 := t.ToGo(prior)
 	now, err2 := t.ToGo(planned)
 	if err1 != nil || err2 != nil {

@@ -93,6 +93,9 @@ type (
 	// the tags say. It gets a pointer to the same struct, and answers with the
 	// names of the attributes that force it.
 	Replacer interface{ Replaces(prior any) []string }
+	// Fingerprint is what an object hangs on besides its attributes: the bytes of a
+	// file that one names. When it changes, Replaces is asked what that means.
+	Fingerprinter interface{ Fingerprint() (string, error) }
 	// Checks reports what is wrong with the object among all others, once
 	// everything is planned.
 	WorldChecker interface{ Checks(World) error }
