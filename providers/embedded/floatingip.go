@@ -26,7 +26,11 @@ func leads(t *tx, f *resources.FloatingIP, id schema.Ref[resources.Port], fixed 
 	if id == "" {
 		return nil
 	}
-	for _, own := range schema.Look(t, id).FixedIPs {
+	p := schema.Look(t, id)
+	if p == nil { // it may have gone since
+		return refused("there is no port %s", id)
+	}
+	for _, own := range p.FixedIPs {
 		if own.IPAddress != fixed {
 			continue
 		}

@@ -305,6 +305,18 @@ func TestPortIsInUseWhileSomethingIsPlugged(t *testing.T) {
 	}
 }
 
+func TestAssociationOfAPortThatIsGone(t *testing.T) {
+	t.Parallel()
+	app := providertest.NewApp()
+	s := newSite(t, t.TempDir(), app.Objects()...)
+	s.create(app.Objects()...)
+	s.remove(app.App)
+	if err := s.try(app.Leads); !errors.Is(err, embedded.ErrRefused) {
+		t.Errorf("an association with a port that is gone: %v", err)
+	}
+	s.remove(app.Leads)
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	app := providertest.NewApp()
