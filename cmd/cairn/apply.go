@@ -196,7 +196,11 @@ func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 	var doomed []string
 	for _, c := range p.Changes {
 		if c.Action == planner.Delete || c.Action == planner.DeleteDeposed || c.Action.Replaces() {
-			doomed = append(doomed, c.Address.String())
+			name := c.Address.String()
+			if losesData(c) {
+				name += " (with its data)"
+			}
+			doomed = append(doomed, name)
 		}
 	}
 	fmt.Fprintln(a.out)

@@ -88,7 +88,11 @@ func (v planView) mark(c *planner.Change) string {
 }
 
 func (v planView) change(c *planner.Change) {
-	v.line("%s %s%s", v.mark(c), v.bold(c.Address.String()), v.dim(why(c)))
+	lost := ""
+	if losesData(c) {
+		lost = v.red("  # its data is destroyed")
+	}
+	v.line("%s %s%s%s", v.mark(c), v.bold(c.Address.String()), v.dim(why(c)), lost)
 	switch c.Action {
 	case planner.Delete, planner.Forget, planner.DeleteDeposed:
 		v.brief(c)
@@ -99,6 +103,11 @@ func (v planView) change(c *planner.Change) {
 		v.attributes(c.Type, c.Prior, c.Planned, c, false)
 	}
 	v.line("")
+}
+
+// losesData reports whether data goes with an object that a change destroys.
+func losesData(c *planner.Change) bool {
+	return c.Type.Precious && (c.Action == planner.Delete || c.Action == planner.DeleteDeposed || c.Action.Replaces())
 }
 
 // why says in a few words what a reader can't see from the attributes.
@@ -280,6 +289,15 @@ func (v planView) summary(p *planner.Plan) {
 		if n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, text))
 		}
+	}
+	lost := 0
+	for _, c := range p.Changes {
+		if losesData(c) {
+			lost++
+		}
+	}
+	if lost > 0 {
+		parts[len(parts)-1] += fmt.Sprintf(" (%s)", v.red(fmt.Sprintf("%d with their data", lost)))
 	}
 	optional(p.Count(planner.Forget), "to forget")
 	optional(p.Count(planner.UpdateRecord), "to bring up to date")

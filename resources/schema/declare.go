@@ -32,6 +32,9 @@ func WithTimeouts(d Timeouts) Option { return func(t *Type) { t.Timeouts = d } }
 // the same objects.
 func After(types ...string) Option { return func(t *Type) { t.After = types } }
 
+// HoldsData declares that data goes when an object of the type goes.
+func HoldsData(t *Type) { t.Precious = true }
+
 // Data declares a type that can only be read.
 func Data(t *Type) { t.DataOnly = true }
 

@@ -21,6 +21,8 @@ type Type struct {
 	// DataOnly types can be read with a data block and never made.
 	DataOnly bool
 	Timeouts Timeouts
+	// Precious objects hold data that goes with them.
+	Precious bool
 	// After names types: an object comes after those of them that refer to the same
 	// objects as it does. A port comes after the subnets of its network.
 	After []string
