@@ -193,8 +193,11 @@ func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 		a.note("\n")
 		return nil
 	}
-	var doomed []string
+	var doomed, stopped []string
 	for _, c := range p.Changes {
+		if c.Action == planner.Update && len(c.Stops) > 0 {
+			stopped = append(stopped, c.Address.String())
+		}
 		if c.Action == planner.Delete || c.Action == planner.DeleteDeposed || c.Action.Replaces() {
 			name := c.Address.String()
 			if losesData(c) {
@@ -204,13 +207,9 @@ func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 		}
 	}
 	fmt.Fprintln(a.out)
-	if n := len(doomed); n > 0 {
-		s := styleOf(a.out, a.noColor)
-		fmt.Fprintf(a.out, "%s %s\n", s.red("This destroys:"), strings.Join(doomed[:min(n, 10)], ", "))
-		if n > 10 {
-			fmt.Fprintf(a.out, "and %d more\n", n-10)
-		}
-	}
+	s := styleOf(a.out, a.noColor)
+	a.listed(s.red("This destroys:"), doomed)
+	a.listed(s.yellow("This stops the guest of:"), stopped)
 	fmt.Fprintf(a.out, "Do this in stack %s? Only \"yes\" is a yes: ", p.Stack)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && answer == "" || strings.TrimSpace(answer) != "yes" {
@@ -218,6 +217,18 @@ func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 	}
 	fmt.Fprintln(a.out)
 	return nil
+}
+
+// listed names at most ten of what a question is about.
+func (a *app) listed(title string, names []string) {
+	if len(names) == 0 {
+		return
+	}
+	more := ""
+	if n := len(names); n > 10 {
+		names, more = names[:10], fmt.Sprintf(" and %d more", n-10)
+	}
+	fmt.Fprintf(a.out, "%s %s%s\n", title, strings.Join(names, ", "), more)
 }
 
 func (a *app) applyPlan(ctx context.Context, site *planner.Site, p *planner.Plan, lease state.Lease, flags *applyFlags, command string) error {
