@@ -142,7 +142,7 @@ func (p *Plan) ExplainPlacement(addr string) (hosts []placement.Refusal, now str
 	var id string
 	for _, k := range p.world.kinds {
 		if e := k.byAddr[o.String()]; e != nil {
-			object, _ = p.world.get(e).(schema.Placer)
+			object, _ = p.world.Find(e.typ.Go(), e.id).(schema.Placer)
 			id = e.id
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"sync"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -15,7 +16,10 @@ import (
 
 // world is schema.World for one plan: what the plan makes of an object, else
 // its record, else another stack's. Nothing is decoded before somebody looks.
+// Drivers look from their own goroutines, so it is locked: the one thing here that
+// several share.
 type world struct {
+	mu     sync.Mutex
 	types  *schema.Types
 	cloud  *cloud.Cloud
 	kinds  map[reflect.Type]*kind
@@ -66,6 +70,8 @@ func newWorld(ctx context.Context, types *schema.Types, c *cloud.Cloud) *world {
 
 // put says what is at an address from now on.
 func (w *world) put(address string, t *schema.Type, id string, value func() (cty.Value, error)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	k := w.kinds[t.Go()]
 	e := k.byAddr[address]
 	if e == nil {
@@ -81,6 +87,8 @@ func (w *world) put(address string, t *schema.Type, id string, value func() (cty
 }
 
 func (w *world) drop(address string, t *schema.Type) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if e := w.kinds[t.Go()].byAddr[address]; e != nil {
 		e.gone = true
 	}
@@ -132,6 +140,8 @@ func (w *world) Find(t reflect.Type, id string) any {
 	if id == "" {
 		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	e := w.kind(t).byID[id]
 	if e == nil || e.id != id {
 		return nil
@@ -154,16 +164,38 @@ func (w *world) called(id string) string {
 // All lists the objects of a type.
 func (w *world) All(t reflect.Type) iter.Seq[any] {
 	return func(yield func(any) bool) {
-		for _, e := range w.kind(t).list {
-			if o := w.get(e); o != nil && !yield(o) {
-				return
+		w.mu.Lock()
+		k := w.kind(t)
+		objects := make([]any, 0, len(k.list))
+		for _, e := range k.list {
+			if o := w.get(e); o != nil {
+				objects = append(objects, o)
 			}
+		}
+		w.mu.Unlock() // who gets them may look further
+		each(objects, yield)
+	}
+}
+
+func each(objects []any, yield func(any) bool) {
+	for _, o := range objects {
+		if !yield(o) {
+			return
 		}
 	}
 }
 
 // Where lists the objects whose attribute has the value, or holds it.
 func (w *world) Where(t reflect.Type, attribute, value string) iter.Seq[any] {
+	return func(yield func(any) bool) {
+		w.mu.Lock()
+		objects := w.holding(t, attribute, value)
+		w.mu.Unlock()
+		each(objects, yield)
+	}
+}
+
+func (w *world) holding(t reflect.Type, attribute, value string) []any {
 	k := w.kind(t)
 	index := k.indexes[attribute]
 	if index == nil {
@@ -173,21 +205,18 @@ func (w *world) Where(t reflect.Type, attribute, value string) iter.Seq[any] {
 			k.index(w, e, attribute, index)
 		}
 	}
-	return func(yield func(any) bool) {
-		b := index[value]
-		if b == nil {
-			return
-		}
-		for _, e := range b.list {
-			o := w.get(e)
-			if o == nil || !slices.Contains(e.typ.Texts(o, attribute), value) {
-				continue // it has changed since
-			}
-			if !yield(o) {
-				return
-			}
+	b := index[value]
+	if b == nil {
+		return nil
+	}
+	objects := make([]any, 0, len(b.list))
+	for _, e := range b.list {
+		// It may have changed since it was put into the index.
+		if o := w.get(e); o != nil && slices.Contains(e.typ.Texts(o, attribute), value) {
+			objects = append(objects, o)
 		}
 	}
+	return objects
 }
 
 func (k *kind) index(w *world, e *entity, attribute string, index map[string]*bucket) {
