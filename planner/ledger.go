@@ -122,6 +122,8 @@ type claimant struct {
 	*ledger
 	address, id string
 	claims      *state.Claims
+	names       map[string]bool // spaces of names
+	across      bool            // a range lies across one that the address held before
 }
 
 func (c *claimant) ID(role string) string {
@@ -132,6 +134,14 @@ func (c *claimant) ID(role string) string {
 }
 
 func (c *claimant) Stream(label string) io.Reader { return c.stream(c.id + "/" + label) }
+
+// exclusive reports whether the object takes anything that the one before it at the
+// address still holds, and of which the system has only one.
+func (c *claimant) exclusive() bool {
+	return c.across || slices.ContainsFunc(c.claims.Take, func(x state.Claim) bool {
+		return !c.names[x.Space] && c.held[state.Claim{Space: x.Space, Key: x.Key, Address: c.address}]
+	})
+}
 
 func (c *claimant) take(space, key string) {
 	c.spaces[space][key] = holder{"", c.address}
@@ -157,6 +167,14 @@ func (c *claimant) Claim(space, key string) error {
 	}
 	c.take(space, key)
 	return nil
+}
+
+func (c *claimant) Name(space, key string) error {
+	if c.names == nil {
+		c.names = map[string]bool{}
+	}
+	c.names[space] = true
+	return c.Claim(space, key)
 }
 
 func (c *claimant) Choose(space string, n uint64, at func(uint64) string) (string, error) {
@@ -199,6 +217,9 @@ func (c *claimant) Range(space string, lo, hi []byte) error {
 	}
 	own := func(r state.OwnedRange) bool { return r.Stack == c.stack && r.Address == c.address }
 	// Ranges are disjoint, but what this address held before may lie across.
+	for _, r := range *held {
+		c.across = c.across || own(r) && bytes.Compare(r.Lo, hi) <= 0 && bytes.Compare(lo, r.Hi) <= 0
+	}
 	*held = slices.DeleteFunc(*held, own)
 	i, _ := slices.BinarySearchFunc(*held, lo, func(r state.OwnedRange, lo []byte) int { return bytes.Compare(r.Hi, lo) })
 	for j := i; j < len(*held) && bytes.Compare((*held)[j].Lo, hi) <= 0; j++ {

@@ -44,7 +44,7 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 		ctx: ctx, site: site, conf: conf, opt: opt, snap: snap, order: order,
 		eval: conf.Evaluator(),
 		plan: &Plan{Stack: conf.Name, Serial: snap.Serial, Options: opt, Open: snap.Open, Left: snap.Intents, site: site, conf: conf},
-		vals: map[*lang.Block]bool{}, placing: placing{solved: hosts},
+		vals: map[*lang.Block]bool{}, placing: placing{solved: hosts}, replaced: map[*lang.Block]bool{},
 	}
 	w.plan.OpenLive = snap.Open != nil && snap.Lock != nil
 	var d hcl.Diagnostics
@@ -113,8 +113,9 @@ type walk struct {
 	aimed  map[*lang.Block]bool // nil: no targets
 	cbd    map[*lang.Block]bool
 	// builtin are the objects of the built-in stack that are still to be made.
-	builtin []*entity
-	placing placing
+	builtin  []*entity
+	placing  placing
+	replaced map[*lang.Block]bool // with an object that is replaced
 }
 
 // open decodes a record.
@@ -264,7 +265,8 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	}
 	c.cbd = w.cbd[c.block] || c.record != nil && c.record.CreateBeforeDestroy
 	forced, reason := w.forced(c, p)
-	settled := present && reason == "" && p.actual == cty.NilVal && !w.stirred(c.Address) && c.Imported == "" && !c.late &&
+	upset := w.upset(c.block)
+	settled := present && reason == "" && p.actual == cty.NilVal && !upset && !w.stirred(c.Address) && c.Imported == "" && !c.late &&
 		bytes.Equal(p.record.Want, c.want) && p.record.SchemaVersion == t.Version
 	if settled {
 		return append(diags, w.unchanged(c, p)...)
@@ -305,10 +307,13 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		c.Action = CreateDelete
 	}
 	c.ID = w.identity(c)
-	if c.Action != NoOp || len(w.priors.owned[c.Address]) > 0 {
+	if c.Action != NoOp || upset || len(w.priors.owned[c.Address]) > 0 {
 		diags = append(diags, w.assign(c, change.Assign, was)...)
+		if c.Action == NoOp && len(c.Changed) > 0 {
+			c.Action = Update
+		}
 	}
-	if c.Action == CreateDelete && w.bothHold(c) {
+	if c.Action == CreateDelete && c.exclusive {
 		c.Action = DeleteCreate
 		c.Note = "destroyed first: the system can't hold both at once"
 	}
@@ -320,6 +325,12 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		diags = append(diags, w.eval.Conditions(c.inst, true)...)
 	}
 	return diags
+}
+
+// upset reports whether an object that the block mentions gets a new one in its
+// place: what was chosen beside the old one may have to be chosen again.
+func (w *walk) upset(b *lang.Block) bool {
+	return len(w.replaced) > 0 && slices.ContainsFunc(b.Mentions, func(m lang.Mention) bool { return w.replaced[m.Block] })
 }
 
 // stirred reports whether something that the object brought along is not as it
@@ -362,6 +373,9 @@ func (w *walk) set(c *Change, v cty.Value) {
 
 // keep puts a change into the plan and shows it to the rest of the world.
 func (w *walk) keep(c *Change) {
+	if c.Action.Replaces() {
+		w.replaced[c.block] = true
+	}
 	if c.claims == nil && c.Action == NoOp {
 		w.ledger.kept[c.name] = true
 	}
@@ -471,7 +485,7 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		c.Planned = stillUnknown(t, c.Planned, t.FromGo(object, c.Planned))
 	}
 	c.Planned = t.Settle(c.Planned)
-	c.claims = chosen.claims
+	c.claims, c.exclusive = chosen.claims, chosen.exclusive()
 	for _, x := range t.Attributes {
 		if x.Source == schema.Assigned && !slices.Contains(c.Changed, x.Name) && !was.IsNull() && !same(was.GetAttr(x.Name), c.Planned.GetAttr(x.Name)) {
 			c.Changed = append(c.Changed, x.Name)
@@ -523,17 +537,6 @@ func stillUnknown(t *schema.Type, planned, claimed cty.Value) cty.Value {
 		}
 	}
 	return cty.ObjectVal(vals)
-}
-
-// bothHold reports whether the two generations of a replacement would hold the
-// same thing of which there is one.
-func (w *walk) bothHold(c *Change) bool {
-	if c.claims == nil {
-		return false
-	}
-	return slices.ContainsFunc(c.claims.Take, func(x state.Claim) bool {
-		return w.ledger.held[state.Claim{Space: x.Space, Key: x.Key, Address: c.name}]
-	})
 }
 
 // valid reports values that no object of the type can have.

@@ -95,17 +95,18 @@ type Change struct {
 	Range          hcl.Range
 	ID             string // of the object afterwards, or of the one that goes
 
-	name    string  // Address.String()
-	parent  *Change // that brings this object along; nil for what an author wrote
-	block   *lang.Block
-	inst    lang.Instance
-	record  *state.Record // before; nil when there is none
-	want    []byte        // hash of what the author asks for; nil: not known yet
-	claims  *state.Claims // what the address holds afterwards; nil: as it does
-	cbd     bool
-	late    bool     // evaluated again in apply
-	follows []string // ids of objects whose steps come first
-	edges   []string // addresses whose deletion comes first: their claims are taken over
+	name      string  // Address.String()
+	parent    *Change // that brings this object along; nil for what an author wrote
+	block     *lang.Block
+	inst      lang.Instance
+	record    *state.Record // before; nil when there is none
+	want      []byte        // hash of what the author asks for; nil: not known yet
+	claims    *state.Claims // what the address holds afterwards; nil: as it does
+	exclusive bool          // it takes something that the object it replaces still holds
+	cbd       bool
+	late      bool     // evaluated again in apply
+	follows   []string // ids of objects whose steps come first
+	edges     []string // addresses whose deletion comes first: their claims are taken over
 }
 
 // Reason says why an object is replaced or deleted, in Terraform's words.

@@ -174,6 +174,8 @@ func createFirst(blocks []*lang.Block) map[*lang.Block]bool {
 	for _, b := range blocks {
 		if b.Lifecycle.CreateBeforeDestroy {
 			mark(b)
+		} else if b.Kind == lang.KindResource && b.Type.CreateFirst && !b.Lifecycle.CreateBeforeDestroySet {
+			mark(b)
 		}
 	}
 	return first

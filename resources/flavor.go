@@ -71,5 +71,5 @@ func (f *Flavor) Check() error {
 
 // Claims takes the name.
 func (f *Flavor) Claims(_ schema.World, l schema.Ledger) error {
-	return named(l.Claim("flavor name", f.Name), "flavor", f.Name)
+	return named(l.Name("flavor name", f.Name), "flavor", f.Name)
 }

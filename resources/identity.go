@@ -30,7 +30,7 @@ type Project struct {
 
 // Claims takes the project's name.
 func (p *Project) Claims(_ schema.World, l schema.Ledger) error {
-	return named(l.Claim("project name", p.Name), "project", p.Name)
+	return named(l.Name("project name", p.Name), "project", p.Name)
 }
 
 // Checks reports parents that lead in a circle or too deep.
@@ -163,7 +163,7 @@ func (o *object) claim(w schema.World, l schema.Ledger, typ, counter string) err
 			return err
 		}
 	}
-	return named(l.Claim(typ+" name", string(o.ProjectID)+"/"+o.Name), typ, o.Name)
+	return named(l.Name(typ+" name", string(o.ProjectID)+"/"+o.Name), typ, o.Name)
 }
 
 // named tells the author of a name that it is taken.

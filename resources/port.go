@@ -163,6 +163,7 @@ func (p *Port) Claims(w schema.World, l schema.Ledger) error {
 		p.FixedIPs = nil
 		return nil
 	}
+	p.forget(w)
 	if p.FixedIPs == nil {
 		p.FixedIPs = oneOfEach(w, p.NetworkID)
 	}
@@ -172,6 +173,24 @@ func (p *Port) Claims(w schema.World, l schema.Ledger) error {
 		}
 	}
 	return nil
+}
+
+// forget lets go of addresses whose subnet is gone, if no other one holds them.
+func (p *Port) forget(w schema.World) {
+	p.FixedIPs = slices.DeleteFunc(p.FixedIPs, func(f FixedIP) bool {
+		if f.SubnetID == "" || !f.IPAddress.IsValid() || schema.Look(w, f.SubnetID) != nil {
+			return false
+		}
+		for s := range schema.Where[Subnet](w, "network_id", string(p.NetworkID)) {
+			if s.CIDR.Contains(f.IPAddress) {
+				return false
+			}
+		}
+		return true
+	})
+	if len(p.FixedIPs) == 0 {
+		p.FixedIPs = nil
+	}
 }
 
 // oneOfEach asks for an address of each IP version that a network has a subnet

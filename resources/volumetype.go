@@ -33,7 +33,7 @@ type VolumeType struct {
 
 // Claims takes the name and finds the tier.
 func (t *VolumeType) Claims(w schema.World, l schema.Ledger) error {
-	if err := named(l.Claim("volume_type name", t.Name), "volume_type", t.Name); err != nil {
+	if err := named(l.Name("volume_type name", t.Name), "volume_type", t.Name); err != nil {
 		return err
 	}
 	tiers := w.Cloud().Tiers

@@ -32,6 +32,10 @@ func WithTimeouts(d Timeouts) Option { return func(t *Type) { t.Timeouts = d } }
 // the same objects.
 func After(types ...string) Option { return func(t *Type) { t.After = types } }
 
+// CreateFirst declares that replacements are made first, unless an author says
+// create_before_destroy = false.
+func CreateFirst(t *Type) { t.CreateFirst = true }
+
 // HoldsData declares that data goes when an object of the type goes.
 func HoldsData(t *Type) { t.Precious = true }
 

@@ -21,6 +21,9 @@ type Type struct {
 	// DataOnly types can be read with a data block and never made.
 	DataOnly bool
 	Timeouts Timeouts
+	// CreateFirst: a replacement is made before what it replaces goes, unless the
+	// author says otherwise, because the system lets nothing go that is in use.
+	CreateFirst bool
 	// Precious objects hold data that goes with them.
 	Precious bool
 	// After names types: an object comes after those of them that refer to the same

@@ -61,6 +61,9 @@ type Ledger interface {
 	ID(role string) string
 	// Claim takes a thing that the author named. A *TakenError says who has it.
 	Claim(space, key string) error
+	// Name takes a name. Unlike what Claim takes, the system can hold it twice: while
+	// an object is replaced, both generations have it.
+	Name(space, key string) error
 	// Choose takes the first free of n candidates, beginning at a place that hangs
 	// on the id, so that two plans rarely meet. at(i) is the key of candidate i, ""
 	// to pass it over. ErrNoneLeft when all are taken.
