@@ -344,3 +344,59 @@ func text(diags hcl.Diagnostics) string {
 	}
 	return b.String()
 }
+
+// An import block brings an object that others made under its address, and the
+// plan makes it what the configuration says.
+func TestImport(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.room.things["foreign-1"] = Thing{ID: "foreign-1", Name: "theirs", Mode: "m", Token: "token-fore"}
+	config := block("a", `mode = "n"`) + "import {\n to = thing.a\n id = \"foreign-1\"\n}\n"
+	p := l.plan(config, planner.Options{})
+	if got := said(p); !slices.Equal(got, []string{"update thing.a"}) || p.Changes[0].Imported != "foreign-1" {
+		t.Fatalf("plan: %v", got)
+	}
+	l.mustApply(config)
+	if x := l.room.things["foreign-1"]; len(l.room.things) != 1 || x.Name != "a" || x.Mode != "n" {
+		t.Errorf("the room holds %v", l.room.things)
+	}
+	if p := l.plan(config, planner.Options{}); !p.Empty() {
+		t.Errorf("something is left to do: %v", said(p))
+	}
+	if _, diags := l.tryPlan(config+block("b")+"import {\n to = thing.b\n id = \"nobody\"\n}\n", planner.Options{}); !diags.HasErrors() {
+		t.Error("an import of nothing was taken")
+	}
+}
+
+// What was changed behind cairn's back is seen, told, and put right or adopted.
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	config := block("a", `mode = "m"`) + block("b")
+	l.mustApply(config)
+	for id, x := range l.room.things {
+		if x.Name == "a" {
+			x.Mode, x.Mood = "changed", "moved by itself"
+			l.room.things[id] = x
+		} else {
+			delete(l.room.things, id)
+		}
+	}
+	p := l.plan(config, planner.Options{})
+	if got := said(p); !slices.Equal(got, []string{"update thing.a", "create thing.b"}) || len(p.Drift) != 2 {
+		t.Fatalf("plan: %v, drift of %d", got, len(p.Drift))
+	}
+	if p := l.plan(config, planner.Options{Refresh: planner.RefreshNone}); !p.Empty() {
+		t.Errorf("without a look the records are true: %v", said(p))
+	}
+	if out, err := l.apply(config, planner.Options{RefreshOnly: true}); err != nil {
+		t.Fatalf("%v %v", err, failures(out))
+	}
+	if got := l.addresses(); !slices.Equal(got, []string{"thing.a"}) {
+		t.Errorf("after -refresh-only there is %v", got)
+	}
+	l.mustApply(config)
+	if p := l.plan(config, planner.Options{}); !p.Empty() || len(p.Drift) != 0 {
+		t.Errorf("something is left to do: %v", said(p))
+	}
+}

@@ -1,0 +1,280 @@
+package planner
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/state"
+)
+
+// call is what a worker is asked to do.
+type call struct {
+	v          int
+	step       *step
+	have, want any
+	world      schema.World
+	timeout    time.Duration
+}
+
+type answer struct {
+	call
+	object any
+	err    error
+	took   time.Duration
+}
+
+// inline reports whether a step has no driver call, so that it takes no worker.
+func (e *execution) inline(s *step) bool {
+	if s.part == partRecord {
+		return true
+	}
+	h := e.site.Systems.For(s.change.Type.Name)
+	return h != nil && h.Kept()
+}
+
+func (e *execution) here(v int, s *step) {
+	x := s.change
+	e.event(Event{Kind: StepStarted, Change: x, Part: string(s.part), Step: s.number})
+	switch {
+	case s.part == partDelete:
+		e.deleted(v, s, nil, 0)
+	case s.part == partRecord:
+		e.recorded(v, s)
+	default:
+		if err := e.prepare(s); err != nil {
+			e.failed(v, s, err, 0, nil)
+			return
+		}
+		e.made(v, s, x.Planned, nil, 0)
+	}
+}
+
+// recorded ends a step that changes a record alone.
+func (e *execution) recorded(v int, s *step) {
+	x := s.change
+	end := state.End{Step: s.number}
+	if x.Action == Forget {
+		end.Remove = &state.Ref{Address: x.name, Deposed: x.Deposed}
+		end.Release = x.name
+		e.ends = append(e.ends, ended{v: v, end: end, value: cty.NilVal})
+		return
+	}
+	value := x.Planned
+	if value == cty.NilVal { // only its place changes, or its order of replacement
+		record := *x.record
+		record.Address, record.CreateBeforeDestroy = x.name, x.cbd
+		if x.want != nil {
+			record.Want = x.want
+		}
+		end.Put = &record
+		e.ends = append(e.ends, ended{v: v, end: end, value: value})
+		return
+	}
+	record, err := e.record(x, value)
+	if err != nil {
+		e.failed(v, s, err, 0, nil)
+		return
+	}
+	end.Put = record
+	e.ends = append(e.ends, ended{v: v, end: end, value: value})
+}
+
+// dispatch hands a step to a worker.
+func (e *execution) dispatch(v int, s *step) {
+	x := s.change
+	e.event(Event{Kind: StepStarted, Change: x, Part: string(s.part), Step: s.number})
+	k := call{v: v, step: s, world: e.plan.world, timeout: x.timeout(s.part)}
+	err := func() (err error) {
+		if s.part != partDelete {
+			if err = e.prepare(s); err != nil {
+				return err
+			}
+			if k.want, err = x.Type.ToGo(x.Planned); err != nil {
+				return err
+			}
+		}
+		if s.part != partCreate {
+			k.have, err = x.Type.ToGo(x.Prior)
+		}
+		return err
+	}()
+	if err != nil {
+		e.failed(v, s, err, 0, nil)
+		return
+	}
+	e.busy++
+	e.calls <- k
+}
+
+// leaseMargin is how long a lease must last for a call to begin or go on. It is
+// renewed well before; when it can't be, calls under way are called off while
+// nobody else can have taken the lock over yet.
+const leaseMargin = 2 * time.Second
+
+var errLease = errors.New("the lock of the stack could not be renewed in time")
+
+// watch calls the drivers off when the lease is about to be lost.
+func (e *execution) watch(cancel context.CancelCauseFunc, quit <-chan struct{}) {
+	tick := time.NewTicker(leaseMargin / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-quit:
+			return
+		case <-tick.C:
+			if !e.lease.Good(leaseMargin) {
+				cancel(errLease)
+				return
+			}
+		}
+	}
+}
+
+func (x *Change) timeout(p part) time.Duration {
+	var own, typ time.Duration
+	if x.block != nil {
+		own = pick(x.block.Timeouts, p)
+	}
+	typ = pick(x.Type.Timeouts, p)
+	switch {
+	case own > 0:
+		return own
+	case typ > 0:
+		return typ
+	}
+	return schema.DefaultTimeout
+}
+
+func pick(t schema.Timeouts, p part) time.Duration {
+	switch p {
+	case partCreate:
+		return t.Create
+	case partUpdate:
+		return t.Update
+	}
+	return t.Delete
+}
+
+// work calls drivers, one at a time.
+func (e *execution) work() {
+	for k := range e.calls {
+		h := e.site.Systems.For(k.step.change.Type.Name)
+		ctx, cancel := context.WithTimeout(e.ctx, k.timeout)
+		began := time.Now()
+		a := answer{call: k}
+		if !e.lease.Good(leaseMargin) { // asked here, so that nothing comes between
+			a.err = errLease
+			cancel()
+			e.answers <- a
+			continue
+		}
+		switch k.step.part {
+		case partCreate:
+			a.object, a.err = h.Create(ctx, k.world, k.want)
+			if a.err != nil { // was anything made?
+				look, done := context.WithTimeout(context.WithoutCancel(e.ctx), 30*time.Second)
+				object, err := h.Read(look, k.want)
+				done()
+				switch {
+				case err == nil:
+					a.object = object
+				case errors.Is(err, providers.ErrNotFound):
+					a.object = nil
+				default:
+					a.object = k.want // not known: it may be there
+				}
+			}
+		case partUpdate:
+			a.object, a.err = h.Update(ctx, k.world, k.have, k.want)
+			if a.err != nil {
+				look, done := context.WithTimeout(context.WithoutCancel(e.ctx), 30*time.Second)
+				object, err := h.Read(look, k.have)
+				done()
+				a.object = nil
+				if err == nil {
+					a.object = object
+				}
+			}
+		case partDelete:
+			a.err = h.Delete(ctx, k.have)
+		}
+		cancel()
+		a.took = time.Since(began)
+		e.answers <- a
+	}
+}
+
+func (e *execution) answered(a answer) {
+	x := a.step.change
+	switch {
+	case a.step.part == partDelete:
+		e.deleted(a.v, a.step, a.err, a.took)
+	case a.err != nil:
+		e.failed(a.v, a.step, a.err, a.took, a.object)
+	default:
+		e.made(a.v, a.step, x.Type.FromGo(a.object, x.Planned), nil, a.took)
+	}
+}
+
+// made ends a step that left an object standing.
+func (e *execution) made(v int, s *step, value cty.Value, failure error, took time.Duration) {
+	x := s.change
+	end := state.End{Step: s.number}
+	record, err := e.record(x, value)
+	if err != nil {
+		e.failed(v, s, err, took, nil)
+		return
+	}
+	if s.part == partCreate && x.Action == CreateDelete {
+		end.Move = &state.Move{From: state.Ref{Address: x.name}, To: state.Ref{Address: x.name, Deposed: deposedMark(x.record)}}
+	}
+	if failure != nil {
+		end.Err = failure.Error()
+		record.Tainted = s.part == partCreate
+		record.Want = nil
+		if s.part == partUpdate {
+			record.Tainted = x.record.Tainted
+		}
+	} else if x.claims != nil {
+		end.Keep = &state.Kept{Address: x.name, Claims: *x.claims}
+	}
+	end.Put = record
+	e.ends = append(e.ends, ended{v: v, end: end, err: failure, took: took, value: value})
+}
+
+func deposedMark(r *state.Record) string { return r.ID[:min(8, len(r.ID))] }
+
+func (e *execution) deleted(v int, s *step, err error, took time.Duration) {
+	x := s.change
+	end := state.End{Step: s.number}
+	if err != nil {
+		err = e.redacted(x, err)
+		end.Err = err.Error()
+		e.ends = append(e.ends, ended{v: v, end: end, err: err, took: took})
+		return
+	}
+	end.Remove = &state.Ref{Address: x.name, Deposed: x.Deposed}
+	if x.Action == CreateDelete {
+		end.Remove.Deposed = deposedMark(x.record)
+	}
+	if x.Action == Delete {
+		end.Release = x.name
+	}
+	e.ends = append(e.ends, ended{v: v, end: end, took: took, value: cty.NilVal})
+}
+
+// failed ends a step that failed. object is what stands there now; nil: nothing
+// that was not there before.
+func (e *execution) failed(v int, s *step, err error, took time.Duration, object any) {
+	err = e.redacted(s.change, err)
+	if object != nil {
+		e.made(v, s, s.change.Type.FromGo(object, s.change.Planned), err, took)
+		return
+	}
+	e.ends = append(e.ends, ended{v: v, end: state.End{Step: s.number, Err: err.Error()}, err: err, took: took})
+}
