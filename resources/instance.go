@@ -435,9 +435,9 @@ func (i *Instance) Place(host string) { i.Host = host }
 
 // The counters of what a host has.
 const (
-	hostVCPUs = "vcpus on host"
-	hostRAM   = "ram_mb on host"
-	hostDisk  = "disk_gb on host"
+	HostVCPUs = "vcpus on host"
+	HostRAM   = "ram_mb on host"
+	HostDisk  = "disk_gb on host"
 )
 
 // Claims takes room on the host, names and addresses, and counts the instance.
@@ -487,10 +487,10 @@ func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
 		if i.AvailabilityZone != h.Zone {
 			return schema.Problem{Code: "CRN-AZ-1", Attribute: "host", Summary: fmt.Sprintf("Host %s is not in zone %s", h.Name, i.AvailabilityZone), Detail: fmt.Sprintf("It is in zone %s. Leave one of host and availability_zone out.", h.Zone)}
 		}
-		l.Limit(hostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
-		l.Limit(hostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
-		l.Limit(hostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
-		shares = append(shares, share{hostVCPUs, h.Name, f.VCPUs}, share{hostRAM, h.Name, f.RAMMB}, share{hostDisk, h.Name, disk})
+		l.Limit(HostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
+		l.Limit(HostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
+		l.Limit(HostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
+		shares = append(shares, share{HostVCPUs, h.Name, f.VCPUs}, share{HostRAM, h.Name, f.RAMMB}, share{HostDisk, h.Name, disk})
 	}
 	for _, s := range shares {
 		if err := l.Share(s.space, s.key, int64(s.amount)); err != nil {

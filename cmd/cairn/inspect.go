@@ -8,6 +8,8 @@ import (
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/planner/placement"
+	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -58,21 +60,19 @@ func (a *app) hostCommand() *cobra.Command {
 			}
 			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "HOST\tZONE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES")
-			for _, h := range site.Cloud.Hosts {
+			for _, h := range placement.Hosts(site.Cloud) {
 				var texts []string
 				instances := 0
 				for _, counter := range []struct {
 					space string
-					size  float64
-				}{
-					{"vcpus on host", float64(h.VCPUs) * site.Cloud.CPURatio}, {"ram_mb on host", float64(h.RAMMB) * site.Cloud.RAMRatio}, {"disk_gb on host", float64(h.DiskGB) * site.Cloud.DiskRatio},
-				} {
+					size  int
+				}{{resources.HostVCPUs, h.VCPUs}, {resources.HostRAM, h.RAMMB}, {resources.HostDisk, h.DiskGB}} {
 					sum, err := site.Store.Sum(c.Context(), counter.space, h.Name)
 					if err != nil {
 						return err
 					}
 					instances = max(instances, len(sum.Shares))
-					texts = append(texts, fmt.Sprintf("%d of %.0f", sum.Used, counter.size))
+					texts = append(texts, fmt.Sprintf("%d of %d", sum.Used, counter.size))
 				}
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\n", h.Name, h.Zone, texts[0], texts[1], texts[2], instances)
 			}
