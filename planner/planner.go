@@ -68,7 +68,6 @@ const (
 	DeleteCreate  Action = "delete, then create"
 	CreateDelete  Action = "create, then delete"
 	Forget        Action = "forget"
-	Read          Action = "read"
 	UpdateRecord  Action = "update the record"
 	DeleteDeposed Action = "delete the replaced object"
 )
@@ -114,17 +113,16 @@ type Reason string
 
 // The reasons.
 const (
-	ByAttributes      Reason = "replace_because_cannot_update"
-	ByTaint           Reason = "replace_because_tainted"
-	ByRequest         Reason = "replace_by_request"
-	ByTrigger         Reason = "replace_by_triggers"
-	ByParent          Reason = "replace_because_parent_is"
-	NoConfig          Reason = "delete_because_no_resource_config"
-	WrongRepetition   Reason = "delete_because_wrong_repetition"
-	NoCountIndex      Reason = "delete_because_count_index"
-	NoEachKey         Reason = "delete_because_each_key"
-	NoModule          Reason = "delete_because_no_module"
-	ReadUnknownConfig Reason = "read_because_config_unknown"
+	ByAttributes    Reason = "replace_because_cannot_update"
+	ByTaint         Reason = "replace_because_tainted"
+	ByRequest       Reason = "replace_by_request"
+	ByTrigger       Reason = "replace_by_triggers"
+	ByParent        Reason = "replace_because_parent_is"
+	NoConfig        Reason = "delete_because_no_resource_config"
+	WrongRepetition Reason = "delete_because_wrong_repetition"
+	NoCountIndex    Reason = "delete_because_count_index"
+	NoEachKey       Reason = "delete_because_each_key"
+	NoModule        Reason = "delete_because_no_module"
 )
 
 // A Plan says what will change.
@@ -229,4 +227,15 @@ func (p *Plan) Edges() map[string][]string {
 		}
 	}
 	return edges
+}
+
+// Variables are the root variables that the plan was made with.
+func (p *Plan) Variables() map[string]cty.Value {
+	all := map[string]cty.Value{}
+	for name, v := range p.conf.Variables {
+		if v.Value != cty.NilVal {
+			all[name] = v.Value
+		}
+	}
+	return all
 }

@@ -168,11 +168,8 @@ func (p *Plan) Sources() ([]byte, error) {
 	}
 	x := packed{Dir: p.conf.Dir, Bundle: bundle, Values: map[string]json.RawMessage{}}
 	secret := map[string]json.RawMessage{}
-	for name, variable := range p.conf.Variables {
-		if variable.Value == cty.NilVal {
-			continue
-		}
-		plain, marks := variable.Value.UnmarkDeep()
+	for name, v := range p.Variables() {
+		plain, marks := v.UnmarkDeep()
 		text, err := ctyjson.Marshal(plain, cty.DynamicPseudoType)
 		if err != nil {
 			return nil, fmt.Errorf("variable %s: %w", name, err)

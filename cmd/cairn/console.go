@@ -6,9 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cairncloud/cairn/lang"
-	"github.com/cairncloud/cairn/planner"
 )
 
 func (a *app) consoleCommand() *cobra.Command {
@@ -21,11 +18,7 @@ would be after the next apply: variables, locals, resources, outputs of modules.
 Nothing is changed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.load(folder(args), lang.Options{Vars: flags.vars})
-			if err != nil {
-				return err
-			}
-			p, err := a.plan(c.Context(), s, planner.Options{Refresh: planner.RefreshNone})
+			s, p, err := a.look(c.Context(), folder(args), flags.vars)
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cairncloud/cairn/lang"
-	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -54,11 +52,7 @@ func (a *app) explainPlacement() *cobra.Command {
 		Short: "Say where an instance would go if it were placed anew, and why not elsewhere",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.load(dir, lang.Options{Vars: flags.vars})
-			if err != nil {
-				return err
-			}
-			p, err := a.plan(c.Context(), s, planner.Options{Refresh: planner.RefreshNone})
+			_, p, err := a.look(c.Context(), dir, flags.vars)
 			if err != nil {
 				return err
 			}

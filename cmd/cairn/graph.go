@@ -8,9 +8,6 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-
-	"github.com/cairncloud/cairn/lang"
-	"github.com/cairncloud/cairn/planner"
 )
 
 // drawn is how many blocks a picture can hold and still be read.
@@ -26,11 +23,7 @@ func (a *app) graphCommand() *cobra.Command {
 Graphviz (-format=dot), or for Mermaid (-format=mermaid).`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			s, err := a.load(folder(args), lang.Options{Vars: flags.vars})
-			if err != nil {
-				return err
-			}
-			p, err := a.plan(c.Context(), s, planner.Options{Refresh: planner.RefreshNone})
+			_, p, err := a.look(c.Context(), folder(args), flags.vars)
 			if err != nil {
 				return err
 			}

@@ -149,6 +149,16 @@ func (a *app) plan(ctx context.Context, s *lang.Stack, opt planner.Options) (*pl
 	return p, nil
 }
 
+// look plans a folder from its records alone, for commands that only ask.
+func (a *app) look(ctx context.Context, dir string, vars []lang.VarArg) (*lang.Stack, *planner.Plan, error) {
+	s, err := a.load(dir, lang.Options{Vars: vars})
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := a.plan(ctx, s, planner.Options{Refresh: planner.RefreshNone})
+	return s, p, err
+}
+
 func (a *app) show(w io.Writer, p *planner.Plan) {
 	if a.json {
 		jsonView{w}.plan(p)

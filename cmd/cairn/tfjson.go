@@ -89,17 +89,21 @@ type tfResourceChange struct {
 	ActionReason    string   `json:"action_reason,omitempty"`
 }
 
+type tfVariable struct {
+	Value json.RawMessage `json:"value"`
+}
+
 type tfPlan struct {
-	FormatVersion    string                    `json:"format_version"`
-	TerraformVersion string                    `json:"terraform_version"`
-	Variables        map[string]map[string]any `json:"variables,omitempty"`
-	PlannedValues    tfValues                  `json:"planned_values"`
-	ResourceDrift    []tfResourceChange        `json:"resource_drift,omitempty"`
-	ResourceChanges  []tfResourceChange        `json:"resource_changes"`
-	OutputChanges    map[string]tfChange       `json:"output_changes"`
-	Complete         bool                      `json:"complete"`
-	Applyable        bool                      `json:"applyable"`
-	Errored          bool                      `json:"errored"`
+	FormatVersion    string                `json:"format_version"`
+	TerraformVersion string                `json:"terraform_version"`
+	Variables        map[string]tfVariable `json:"variables,omitempty"`
+	PlannedValues    tfValues              `json:"planned_values"`
+	ResourceDrift    []tfResourceChange    `json:"resource_drift,omitempty"`
+	ResourceChanges  []tfResourceChange    `json:"resource_changes"`
+	OutputChanges    map[string]tfChange   `json:"output_changes"`
+	Complete         bool                  `json:"complete"`
+	Applyable        bool                  `json:"applyable"`
+	Errored          bool                  `json:"errored"`
 }
 
 // tfTree builds the nested modules of Terraform's JSON.
@@ -231,15 +235,20 @@ func tfActions(a planner.Action) []string {
 		return []string{"create", "delete"}
 	case planner.Forget:
 		return []string{"forget"}
-	case planner.Read:
-		return []string{"read"}
 	}
 	return []string{"no-op"}
 }
 
 func planJSON(p *planner.Plan) (*tfPlan, error) {
-	out := &tfPlan{FormatVersion: planFormat, TerraformVersion: version, OutputChanges: map[string]tfChange{}, ResourceChanges: []tfResourceChange{},
+	out := &tfPlan{FormatVersion: planFormat, TerraformVersion: version, Variables: map[string]tfVariable{}, OutputChanges: map[string]tfChange{}, ResourceChanges: []tfResourceChange{},
 		Complete: len(p.Options.Targets) == 0, Applyable: !p.Empty()}
+	for name, v := range p.Variables() {
+		value, _, _, err := tfValue(v)
+		if err != nil {
+			return nil, err
+		}
+		out.Variables[name] = tfVariable{value}
+	}
 	tree := newTree()
 	err := p.EachObject(func(o address.Object, t *schema.Type, v cty.Value) error {
 		r := tfObject(o)

@@ -102,3 +102,23 @@ func (d *database) close() error {
 	d.stmts = nil
 	return d.sql.Close()
 }
+
+// inUse is which objects of a type something is plugged into: all, or the one
+// whose id is given.
+func inUse(ctx context.Context, db *database, typ, id string) (map[string]bool, error) {
+	query, args := "SELECT id FROM uses WHERE type = ?", []any{typ}
+	if id != "" {
+		query, args = query+" AND id = ?", append(args, id)
+	}
+	s, err := db.prepare(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	used := map[string]bool{}
+	return used, each(ctx, s, func(scan func(...any) error) error {
+		var id string
+		err := scan(&id)
+		used[id] = true
+		return err
+	}, args...)
+}

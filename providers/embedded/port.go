@@ -55,21 +55,7 @@ func portRows(t *tx, p *resources.Port) []rows.Row {
 
 // portStatus tells which ports somebody is plugged into.
 func portStatus(ctx context.Context, db *database, id string) (func(*resources.Port), error) {
-	query, args := `SELECT id FROM uses WHERE type = 'port'`, []any(nil)
-	if id != "" {
-		query, args = query+` AND id = ?`, []any{id}
-	}
-	s, err := db.prepare(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	used := map[string]bool{}
-	err = each(ctx, s, func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		used[id] = true
-		return err
-	}, args...)
+	used, err := inUse(ctx, db, "port", id)
 	return func(p *resources.Port) {
 		p.Status = "DOWN"
 		if used[p.ID] {

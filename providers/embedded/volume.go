@@ -73,21 +73,7 @@ func dropVolume(t *tx, v *resources.Volume) error {
 
 // volumeStatus tells which volumes are attached.
 func volumeStatus(ctx context.Context, db *database, id string) (func(*resources.Volume), error) {
-	query, args := `SELECT id FROM uses WHERE type = 'volume'`, []any(nil)
-	if id != "" {
-		query, args = query+` AND id = ?`, []any{id}
-	}
-	s, err := db.prepare(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	used := map[string]bool{}
-	err = each(ctx, s, func(scan func(...any) error) error {
-		var id string
-		err := scan(&id)
-		used[id] = true
-		return err
-	}, args...)
+	used, err := inUse(ctx, db, "volume", id)
 	return func(v *resources.Volume) {
 		v.Status = "available"
 		if used[v.ID] {
