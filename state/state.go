@@ -15,7 +15,8 @@ import (
 type Store interface {
 	// CloudID is the id of the cloud, chosen when its database was made.
 	CloudID() string
-	// Stacks lists every stack that has a record, a run or a lock.
+	// Stacks lists every stack that has a record, a run, a lock or a reservation
+	// that is not over.
 	Stacks(ctx context.Context) ([]Stack, error)
 	// Snapshot reads all of one stack. A stack that is not there yet is empty.
 	Snapshot(ctx context.Context, stack string) (*Snapshot, error)
@@ -29,7 +30,9 @@ type Store interface {
 	Sum(ctx context.Context, space, key string) (Sum, error)
 	// Lock takes the lock of a stack, waiting at most wait for its holder to
 	// finish. Of a holder whose process is dead, or whose lease is over, it is
-	// taken over. ErrLocked names the holder.
+	// taken over. ErrLocked names the holder. A stack that another front end keeps
+	// answers a *FrontError; one without records, intents and reservations becomes
+	// the holder's.
 	Lock(ctx context.Context, stack string, who Holder, wait time.Duration) (Lease, error)
 	// ForceUnlock ends the lock of a stack if its fence is the given one.
 	ForceUnlock(ctx context.Context, stack string, fence int64) error
@@ -41,6 +44,24 @@ type Store interface {
 	Sources(ctx context.Context, stack string, id int64) ([]byte, error)
 	// RecordsAt reads the records of a stack as they were when the run had ended.
 	RecordsAt(ctx context.Context, stack string, run int64) ([]Record, error)
+	// Reserve keeps what a plan has chosen for an object until r.Expires, without
+	// the stack's lock: its claims are made as Begin makes them, held by
+	// r.Object.Address, which must hold nothing else and have no record. Nobody
+	// lets go of anything for it (From counts for nothing), and limits are refused.
+	// What the stack had reserved under the same key before is given back first, in
+	// the same transaction: the same again is a renewal. It answers a *ClaimedError
+	// for each thing that somebody else took (joined), a *FrontError where the stack
+	// is another front end's, or locked by one.
+	Reserve(ctx context.Context, stack string, r Reservation) error
+	// Reservations lists those of a stack, the ones that are over included for a
+	// day. Of a reservation that is over nothing is held: reads pass its claims by,
+	// and whoever claims the same gets it. Claims come sorted by space and key.
+	Reservations(ctx context.Context, stack string) ([]Reservation, error)
+	// Unreserve gives a reservation back; one that is not there is no error.
+	Unreserve(ctx context.Context, stack, key string) error
+	// Heard takes the mark Unheard off the records of a stack with these ids,
+	// without the stack's lock. Ids of nothing are passed over.
+	Heard(ctx context.Context, stack string, ids []string) error
 	Close() error
 }
 
@@ -55,6 +76,13 @@ type Lease interface {
 	// transaction, or nothing. It answers ErrStale when the stack's serial is
 	// not r.Serial, a *ClaimedError for each thing that somebody else took (joined).
 	Begin(ctx context.Context, r NewRun) (run int64, err error)
+	// Extend writes more of an open run in one transaction, or nothing: first the
+	// ends of earlier steps, as Commit does, then the claims and intents of new
+	// steps, which are numbered on from the last. It refuses claims as Begin does,
+	// and then nothing of the call is kept, the ends neither. What an address has
+	// reserved ends with the first claim that a run makes for it, as if it were named
+	// in Fulfil.
+	Extend(ctx context.Context, run int64, more Extension) error
 	// Ready fills in what an intent leads to, where it was unknown at Begin, and
 	// makes the claims that follow from it. The step's Ready is true from then on.
 	Ready(ctx context.Context, run, step int64, put *Record, claims Claims) error
@@ -65,12 +93,17 @@ type Lease interface {
 	// Edit changes records outside a run of steps (state mv, state rm, import): one
 	// transaction, kept in the history as a run of its own.
 	Edit(ctx context.Context, command string, ends []End) error
+	// HandOver is an Edit after which another front end keeps the stack. Its
+	// reservations are given back. The lease begins no run after it, nor an Edit:
+	// they answer a *FrontError.
+	HandOver(ctx context.Context, command, front string, ends []End) error
 	Release() error
 }
 
 // A Stack is one line of the list of stacks.
 type Stack struct {
 	Name    string
+	Front   string // the front end that keeps it, as a Holder's
 	Serial  int64
 	Records int
 	Lock    *Lock // nil: nobody holds it
@@ -83,6 +116,9 @@ type Holder struct {
 	Boot    string // id of the machine's boot; a pid means nothing beyond it
 	PID     int
 	Command string
+	// Front is the front end that keeps the stack's configuration: "" for cairn
+	// itself, else its name.
+	Front string
 }
 
 // A Lock is who holds a stack, and until when.
@@ -96,7 +132,8 @@ type Lock struct {
 // A Snapshot is one stack as it stood at one moment.
 type Snapshot struct {
 	Stack   string
-	Serial  int64 // changes with every run and edit
+	Front   string // the front end that keeps it, as a Holder's; of an empty stack, who had it last
+	Serial  int64  // changes with every run and edit
 	Records []Record
 	Outputs []Output
 	Lock    *Lock
@@ -116,12 +153,15 @@ type Record struct {
 	SchemaVersion       int
 	Tainted             bool
 	CreateBeforeDestroy bool
-	Want, Seen          []byte   // hashes: of what the author asked for, of what the driver read last
-	Attrs               []byte   // canonical JSON, sensitive paths left out
-	Secret              []byte   // sealed: the sensitive paths and their values; nil without any
-	Deps                []string // addresses of the blocks it depends on directly
-	Serial              int64    // of the stack when its id was chosen
-	Run                 int64    // that changed it last; filled by the store
+	// Unheard: another front end asked for the object and has not mentioned it
+	// since, so that it is not known whether it knows of it.
+	Unheard    bool
+	Want, Seen []byte   // hashes: of what the author asked for, of what the driver read last
+	Attrs      []byte   // canonical JSON, sensitive paths left out
+	Secret     []byte   // sealed: the sensitive paths and their values; nil without any
+	Deps       []string // addresses of the blocks it depends on directly
+	Serial     int64    // of the stack when its id was chosen
+	Run        int64    // that changed it last; filled by the store
 }
 
 // An Output is a root output of a stack, as it was when the last run ended.
@@ -212,6 +252,27 @@ type NewRun struct {
 	Steps   []Step
 }
 
+// An Extension is what Extend writes.
+type Extension struct {
+	Ends   []End
+	Claims Claims
+	Steps  []Step
+	// Fulfil names the reservations, by key, whose claims become those of the
+	// steps: they end as reservations, and what of them is not among Claims is
+	// given back. One that is over, or not there, is no error.
+	Fulfil []string
+}
+
+// A Reservation is what a plan has chosen for an object of another front end
+// that plans the object again when it applies, and may never do so.
+type Reservation struct {
+	Key     string // what the front end will know the object by
+	Object  Record // as it was planned; its Address holds the claims
+	Claims  Claims // all for that address
+	Expires time.Time
+	Front   string // the front end that plans, as a Holder's
+}
+
 // A Step is one line of the journal: an intent, and its end once it has one.
 type Step struct {
 	Run     int64
@@ -242,7 +303,10 @@ const (
 //
 // A step that is dropped, that fails without a Put, or that Finish finds without
 // an end, gives back the claims, ranges and shares that this run made for its
-// address, so that the address holds what it held before the run.
+// address, so that the address holds what it held before the run. Where an
+// earlier step of the run made something of the address, it holds what it held
+// when Extend brought the later one. While another step of the address that is
+// no deletion is under way, nothing is given back before that one's end.
 type End struct {
 	Step int64
 	Err  string // not empty: the step failed; Put may still hold what was made of it
@@ -325,6 +389,28 @@ func (e *LockedError) Error() string {
 }
 
 func (e *LockedError) Unwrap() error { return ErrLocked }
+
+// Terraform is the front end that cairn's provider is.
+const Terraform = "terraform"
+
+// ErrFront answers who wants to change a stack that another front end keeps.
+var ErrFront = errors.New("the stack is kept by another front end")
+
+// A FrontError is ErrFront with who keeps the stack, and who asked.
+type FrontError struct{ Stack, Front, Asked string }
+
+func (e *FrontError) Error() string {
+	return fmt.Sprintf("stack %s is kept by %s, not by %s", e.Stack, frontName(e.Front), frontName(e.Asked))
+}
+
+func (e *FrontError) Unwrap() error { return ErrFront }
+
+func frontName(front string) string {
+	if front == "" {
+		return "cairn"
+	}
+	return front
+}
 
 // A ClaimedError is one thing of the ledger that somebody else holds, or a
 // counter that has not enough left.

@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/cairncloud/cairn/state"
 )
@@ -99,6 +100,56 @@ func BenchmarkCommit(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(total), "us/row")
 		})
+	}
+}
+
+// One step at a time, as a front end does that is told of one object at a time;
+// each ends the step before it. The figure must not depend on the number.
+func BenchmarkExtend(b *testing.B) {
+	for _, n := range []int{1_000, 10_000} {
+		for _, reserved := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d/reserved=%t", n, reserved), func(b *testing.B) {
+				all := intents(n)
+				for range b.N {
+					b.StopTimer()
+					s := fresh(b)
+					l := lock(b, s, "erp")
+					run, err := l.Begin(ctx, state.NewRun{Command: "apply"})
+					must(b, err)
+					more := make([]state.Extension, n)
+					for i := range more {
+						more[i].Steps = all.Steps[i : i+1]
+						more[i].Claims.Take, more[i].Claims.Shares = all.Claims.Take[2*i:2*i+2], all.Claims.Shares[2*i:2*i+2]
+						if i > 0 {
+							more[i].Ends = []state.End{{Step: int64(i), Put: all.Steps[i-1].Put}}
+						}
+						if reserved {
+							key := all.Steps[i].ID
+							must(b, s.Reserve(ctx, "erp", state.Reservation{Key: key, Object: *all.Steps[i].Put, Claims: more[i].Claims, Expires: time.Now().Add(time.Hour)}))
+							more[i].Fulfil = []string{key}
+						}
+					}
+					b.StartTimer()
+					for i := range more {
+						must(b, l.Extend(ctx, run, more[i]))
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(n*b.N), "us/step")
+			})
+		}
+	}
+}
+
+func BenchmarkReserve(b *testing.B) {
+	s := fresh(b)
+	all := intents(b.N)
+	b.ResetTimer()
+	for i := range b.N {
+		r := state.Reservation{Key: all.Steps[i].ID, Object: *all.Steps[i].Put, Expires: time.Now().Add(time.Hour),
+			Claims: state.Claims{Take: all.Claims.Take[2*i : 2*i+2], Shares: all.Claims.Shares[2*i : 2*i+2]}}
+		if err := s.Reserve(ctx, "erp", r); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

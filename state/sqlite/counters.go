@@ -16,10 +16,14 @@ func (s *store) Sum(ctx context.Context, space, key string) (state.Sum, error) {
 		}
 		sum.Used, sum.Max = r.int(0), max(r.int(1), -1)
 		names := interned{}
-		return c.query(`SELECT s.name, x.address, x.amount FROM shares x JOIN stacks s ON s.id = x.stack WHERE x.space = ? AND x.key = ? ORDER BY s.name, x.address`, func(r row) error {
+		return c.query(`SELECT s.name, x.address, x.amount, 1`+live("x")+` FROM shares x JOIN stacks s ON s.id = x.stack WHERE x.space = ? AND x.key = ? ORDER BY s.name, x.address`, func(r row) error {
+			if !r.bool(3) {
+				sum.Used -= r.int(2)
+				return nil
+			}
 			sum.Shares = append(sum.Shares, state.OwnedShare{Stack: names.of(r.text(0)), Share: state.Share{Space: space, Key: key, Address: r.text(1), Amount: r.int(2)}})
 			return nil
-		}, space, key)
+		}, s.now(), space, key)
 	})
 	return sum, in(err, "read the sum of %s %s", space, key)
 }

@@ -17,7 +17,7 @@ import (
 // The lock of a run is the one that it was begun under, while that is held.
 const (
 	runTables  = `runs r JOIN stacks s ON s.id = r.stack LEFT JOIN locks l ON l.stack = r.stack AND l.fence = r.fence AND r.status = 'running'`
-	runColumns = `r.id, s.name, r.command, r.who, r.started, r.ended, r.status, r.error, r.steps, r.open, l.who, l.host, l.boot, l.pid, l.command, l.fence, l.taken, l.expires`
+	runColumns = `r.id, s.name, r.command, r.who, r.started, r.ended, r.status, r.error, r.steps, r.open, l.who, l.host, l.boot, l.pid, l.command, l.fence, l.taken, l.expires, l.front`
 )
 
 func runOf(r row) state.Run {
@@ -144,7 +144,7 @@ func (s *store) RecordsAt(ctx context.Context, stack string, run int64) ([]state
 		if _, err := find(c, stack, run); err != nil {
 			return err
 		}
-		id, _, err := stackID(c, stack)
+		id, err := stackID(c, stack)
 		if err != nil {
 			return err
 		}

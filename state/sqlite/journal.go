@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/cairncloud/cairn/state"
 )
@@ -13,14 +12,14 @@ import (
 // still this lease's.
 func (l *lease) write(ctx context.Context, run int64, f func(*journal) error) error {
 	err := l.store.write(ctx, func(c *conn) error {
-		r, err := c.one(`SELECT fence FROM locks WHERE stack = ?`, l.stack)
+		r, err := c.one(`SELECT l.fence, s.front FROM locks l JOIN stacks s ON s.id = l.stack WHERE l.stack = ?`, l.stack)
 		if err != nil {
 			return err
 		}
 		if r == nil || r.int(0) != l.fence {
 			return state.ErrFenced
 		}
-		j := &journal{conn: c, stack: l.stack, run: run}
+		j := &journal{conn: c, stack: l.stack, run: run, now: l.store.now(), front: r.text(1)}
 		if run != 0 {
 			if err := j.open(); err != nil {
 				return err
@@ -33,7 +32,7 @@ func (l *lease) write(ctx context.Context, run int64, f func(*journal) error) er
 
 // open makes sure that the journal's run is one of its stack's, without an end.
 func (j *journal) open() error {
-	r, err := j.one(`SELECT status FROM runs WHERE id = ? AND stack = ?`, j.run, j.stack)
+	r, err := j.one(`SELECT status, steps FROM runs WHERE id = ? AND stack = ?`, j.run, j.stack)
 	switch {
 	case err != nil:
 		return err
@@ -42,11 +41,15 @@ func (j *journal) open() error {
 	case r.text(0) != state.RunOpen:
 		return fmt.Errorf("run %d has ended (%s)", j.run, r.text(0))
 	}
+	j.steps = int(r.int(1))
 	return nil
 }
 
 // start writes a run, open and without steps, and makes it the journal's.
 func (j *journal) start(l *lease, command string, hash []byte) error {
+	if j.front != l.who.Front {
+		return &state.FrontError{Stack: l.name, Front: j.front, Asked: l.who.Front}
+	}
 	r, err := j.one(`SELECT id FROM runs WHERE stack = ? AND status = 'running'`, j.stack)
 	if err != nil {
 		return err
@@ -55,7 +58,7 @@ func (j *journal) start(l *lease, command string, hash []byte) error {
 		return fmt.Errorf("%w: run %d", state.ErrUnfinished, r.int(0))
 	}
 	j.run, err = j.insert(`INSERT INTO runs (stack, fence, command, who, started, ended, status, error, source, steps, open) VALUES (?, ?, ?, ?, ?, 0, 'running', '', ?, 0, 0)`,
-		j.stack, l.fence, command, l.who.Who, l.store.now(), hash)
+		j.stack, l.fence, command, l.who.Who, j.now, hash)
 	return err
 }
 
@@ -87,15 +90,10 @@ func (l *lease) Begin(ctx context.Context, r state.NewRun) (run int64, err error
 				return err
 			}
 		}
-		if err := j.take(r.Claims); err != nil {
+		if err := j.claim(r.Claims); err != nil {
 			return err
 		}
-		for i := range r.Steps {
-			if err := j.intend(i+1, &r.Steps[i]); err != nil {
-				return in(err, "step %d, %s", i+1, r.Steps[i].Address)
-			}
-		}
-		if _, err := j.exec(`UPDATE runs SET steps = ?, open = ? WHERE id = ?`, len(r.Steps), len(r.Steps), j.run); err != nil {
+		if err := j.intendAll(r.Steps); err != nil {
 			return err
 		}
 		return j.turn()
@@ -106,19 +104,31 @@ func (l *lease) Begin(ctx context.Context, r state.NewRun) (run int64, err error
 	return run, nil
 }
 
+// intendAll writes intents, numbered on from those that the run has.
+func (j *journal) intendAll(steps []state.Step) error {
+	for i := range steps {
+		number := j.steps + i + 1
+		if err := j.intend(number, &steps[i]); err != nil {
+			return in(err, "step %d, %s", number, steps[i].Address)
+		}
+	}
+	_, err := j.exec(`UPDATE runs SET steps = steps + ?, open = open + ? WHERE id = ?`, len(steps), len(steps), j.run)
+	return err
+}
+
 func (j *journal) intend(number int, s *state.Step) error {
 	if s.Step != 0 && s.Step != int64(number) {
 		return fmt.Errorf("it calls itself step %d", s.Step)
 	}
 	_, err := j.exec(`INSERT INTO steps (run, step, action, address, deposed, type, id, ready, last, before, status, error, ended, `+putColumns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'intended', '', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'intended', '', 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		append([]any{j.run, number, s.Action, s.Address, s.Deposed, s.Type, s.ID, s.Ready, s.Last, s.Before}, values(s.Put)...)...)
 	return err
 }
 
 func (l *lease) Ready(ctx context.Context, run, step int64, put *state.Record, claims state.Claims) error {
 	return l.write(ctx, run, func(j *journal) error {
-		n, err := j.exec(`UPDATE steps SET ready = 1, (`+putColumns+`) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE run = ? AND step = ? AND status = 'intended'`,
+		n, err := j.exec(`UPDATE steps SET ready = 1, (`+putColumns+`) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE run = ? AND step = ? AND status = 'intended'`,
 			append(values(put), run, step)...)
 		if err != nil {
 			return err
@@ -126,34 +136,41 @@ func (l *lease) Ready(ctx context.Context, run, step int64, put *state.Record, c
 		if n == 0 {
 			return j.noIntent(step)
 		}
-		return j.take(claims)
+		return j.claim(claims)
 	})
 }
 
 func (l *lease) Commit(ctx context.Context, run int64, ends []state.End) error {
 	return l.write(ctx, run, func(j *journal) error {
-		ended := 0
-		now := l.store.now()
-		for i := range ends {
-			e := &ends[i]
-			if e.Step != 0 {
-				if err := j.endStep(e, micros(now)); err != nil {
-					return err
-				}
-				ended++
-			}
-			if err := j.apply(e); err != nil {
-				return in(err, "step %d", e.Step)
-			}
-		}
-		_, err := j.exec(`UPDATE runs SET open = open - ? WHERE id = ?`, ended, run)
-		return err
+		return j.endAll(ends)
 	})
+}
+
+// endAll writes the outcomes of steps, and edits.
+func (j *journal) endAll(ends []state.End) error {
+	ended := 0
+	for i := range ends {
+		e := &ends[i]
+		if e.Step != 0 {
+			if err := j.endStep(e); err != nil {
+				return err
+			}
+			ended++
+		}
+		if err := j.apply(e); err != nil {
+			return in(err, "step %d", e.Step)
+		}
+	}
+	if ended == 0 {
+		return nil
+	}
+	_, err := j.exec(`UPDATE runs SET open = open - ? WHERE id = ?`, ended, j.run)
+	return err
 }
 
 // endStep writes the end of an intent, and gives back what the run took for it
 // when nothing was made.
-func (j *journal) endStep(e *state.End, now int64) error {
+func (j *journal) endStep(e *state.End) error {
 	status := state.StatusDone
 	switch {
 	case e.Err != "":
@@ -166,7 +183,7 @@ func (j *journal) endStep(e *state.End, now int64) error {
 		set += setNoPut
 	}
 	n, err := j.exec(`UPDATE steps SET `+set+` WHERE run = ? AND step = ? AND status = 'intended'`,
-		status, e.Err, now, e.Put != nil, j.run, e.Step)
+		status, e.Err, j.now, e.Put != nil, j.run, e.Step)
 	if err != nil {
 		return err
 	}
@@ -178,6 +195,11 @@ func (j *journal) endStep(e *state.End, now int64) error {
 	}
 	r, err := j.one(`SELECT address FROM steps WHERE run = ? AND step = ?`, j.run, e.Step)
 	if err != nil {
+		return err
+	}
+	// What another step of the address is at work with is left to its end.
+	working, err := j.one(`SELECT 1 FROM steps INDEXED BY steps_by_address WHERE run = ? AND address = ? AND status = 'intended' AND put_address IS NOT NULL`, j.run, r.text(0))
+	if err != nil || working != nil {
 		return err
 	}
 	return j.giveBack(r.text(0))
@@ -229,8 +251,7 @@ func (l *lease) Finish(ctx context.Context, run int64, f state.Finish) error {
 		return fmt.Errorf("run %d can't end as %q", run, f.Status)
 	}
 	return l.write(ctx, run, func(j *journal) error {
-		now := l.store.now()
-		if err := j.drop(now); err != nil {
+		if err := j.drop(); err != nil {
 			return err
 		}
 		if f.Outputs != nil {
@@ -243,12 +264,12 @@ func (l *lease) Finish(ctx context.Context, run int64, f state.Finish) error {
 				}
 			}
 		}
-		return j.finish(now, f.Status, f.Error)
+		return j.finish(f.Status, f.Error)
 	})
 }
 
 // drop ends all intents that have no end.
-func (j *journal) drop(now time.Time) error {
+func (j *journal) drop() error {
 	var addresses []string
 	if err := j.query(`SELECT DISTINCT address FROM steps WHERE run = ? AND status = 'intended'`, func(r row) error {
 		addresses = append(addresses, r.text(0))
@@ -262,7 +283,7 @@ func (j *journal) drop(now time.Time) error {
 		}
 	}
 	if len(addresses) > 0 {
-		if _, err := j.exec(`UPDATE steps SET status = 'dropped', ended = ?`+setNoPut+` WHERE run = ? AND status = 'intended'`, now, j.run); err != nil {
+		if _, err := j.exec(`UPDATE steps SET status = 'dropped', ended = ?`+setNoPut+` WHERE run = ? AND status = 'intended'`, j.now, j.run); err != nil {
 			return err
 		}
 	}
@@ -271,35 +292,37 @@ func (j *journal) drop(now time.Time) error {
 }
 
 // finish ends the journal's run.
-func (j *journal) finish(now time.Time, status, text string) error {
-	if _, err := j.exec(`UPDATE runs SET ended = ?, status = ?, error = ?, open = 0 WHERE id = ?`, now, status, text, j.run); err != nil {
+func (j *journal) finish(status, text string) error {
+	if _, err := j.exec(`UPDATE runs SET ended = ?, status = ?, error = ?, open = 0 WHERE id = ?`, j.now, status, text, j.run); err != nil {
 		return err
 	}
 	return j.turn()
 }
 
 func (l *lease) Edit(ctx context.Context, command string, ends []state.End) error {
-	return l.write(ctx, 0, func(j *journal) error {
-		if err := j.start(l, command, nil); err != nil {
+	return l.write(ctx, 0, func(j *journal) error { return j.edit(l, command, ends) })
+}
+
+// edit does an edit as a run of its own.
+func (j *journal) edit(l *lease, command string, ends []state.End) error {
+	if err := j.start(l, command, nil); err != nil {
+		return err
+	}
+	for i := range ends {
+		e := &ends[i]
+		if err := j.apply(e); err != nil {
 			return err
 		}
-		now := l.store.now()
-		for i := range ends {
-			e := &ends[i]
-			if err := j.apply(e); err != nil {
-				return err
-			}
-			ref, kind, id := edited(e)
-			if _, err := j.exec(`INSERT INTO steps (run, step, action, address, deposed, type, id, ready, last, status, error, ended) VALUES (?, ?, 'edit', ?, ?, ?, ?, 1, 0, 'done', '', ?)`,
-				j.run, i+1, ref.Address, ref.Deposed, kind, id, now); err != nil {
-				return err
-			}
-		}
-		if _, err := j.exec(`UPDATE runs SET steps = ? WHERE id = ?`, len(ends), j.run); err != nil {
+		ref, kind, id := edited(e)
+		if _, err := j.exec(`INSERT INTO steps (run, step, action, address, deposed, type, id, ready, last, status, error, ended) VALUES (?, ?, 'edit', ?, ?, ?, ?, 1, 0, 'done', '', ?)`,
+			j.run, i+1, ref.Address, ref.Deposed, kind, id, j.now); err != nil {
 			return err
 		}
-		return j.finish(now, state.RunDone, "")
-	})
+	}
+	if _, err := j.exec(`UPDATE runs SET steps = ? WHERE id = ?`, len(ends), j.run); err != nil {
+		return err
+	}
+	return j.finish(state.RunDone, "")
 }
 
 // edited names what an edit is about, as it was called before.

@@ -11,10 +11,10 @@ func (s *store) Claims(ctx context.Context, space string) ([]state.OwnedClaim, e
 	var all []state.OwnedClaim
 	err := s.read(ctx, func(c *conn) error {
 		names := interned{}
-		return c.query(`SELECT s.name, c.key, c.address FROM claims c JOIN stacks s ON s.id = c.stack WHERE c.space = ? ORDER BY c.key`, func(r row) error {
+		return c.query(`SELECT s.name, c.key, c.address FROM claims c JOIN stacks s ON s.id = c.stack WHERE c.space = ?`+live("c")+` ORDER BY c.key`, func(r row) error {
 			all = append(all, state.OwnedClaim{Stack: names.of(r.text(0)), Claim: state.Claim{Space: space, Key: r.text(1), Address: r.text(2)}})
 			return nil
-		}, space)
+		}, space, s.now())
 	})
 	return all, in(err, "read the claims of %s", space)
 }
@@ -23,12 +23,26 @@ func (s *store) Ranges(ctx context.Context, space string) ([]state.OwnedRange, e
 	var all []state.OwnedRange
 	err := s.read(ctx, func(c *conn) error {
 		names := interned{}
-		return c.query(`SELECT s.name, r.lo, r.hi, r.address FROM ranges r JOIN stacks s ON s.id = r.stack WHERE r.space = ? ORDER BY r.lo`, func(r row) error {
+		return c.query(`SELECT s.name, r.lo, r.hi, r.address FROM ranges r JOIN stacks s ON s.id = r.stack WHERE r.space = ?`+live("r")+` ORDER BY r.lo`, func(r row) error {
 			all = append(all, state.OwnedRange{Stack: names.of(r.text(0)), Range: state.Range{Space: space, Lo: r.bytes(1), Hi: r.bytes(2), Address: r.text(3)}})
 			return nil
-		}, space)
+		}, space, s.now())
 	})
 	return all, in(err, "read the ranges of %s", space)
+}
+
+// claim makes the claims of a run. What is reserved for their addresses, or
+// was until now, is there to be taken.
+func (j *journal) claim(claims state.Claims) error {
+	if len(claims.Take)+len(claims.Ranges)+len(claims.Shares) > 0 {
+		if err := j.expire(); err != nil {
+			return err
+		}
+		if err := j.fulfilAt(claims); err != nil {
+			return err
+		}
+	}
+	return j.take(claims)
 }
 
 // take makes claims. What somebody else holds is collected as ClaimedErrors,
@@ -59,13 +73,13 @@ func (j *journal) takeClaims(claims []state.Claim) (taken []error, _ error) {
 		if n == 1 {
 			continue
 		}
-		r, err := j.one(`SELECT c.stack, c.address, s.name FROM claims c JOIN stacks s ON s.id = c.stack WHERE c.space = ? AND c.key = ?`, c.Space, c.Key)
+		r, err := j.one(`SELECT c.stack, c.address, s.name, c.run FROM claims c JOIN stacks s ON s.id = c.stack WHERE c.space = ? AND c.key = ?`, c.Space, c.Key)
 		if err != nil {
 			return nil, err
 		}
 		switch holder := r.text(1); {
 		case r.int(0) == j.stack && holder == c.Address:
-		case r.int(0) == j.stack && holder == c.From:
+		case r.int(0) == j.stack && holder == c.From && r.int(3) >= 0:
 			if _, err := j.exec(`UPDATE claims SET address = ?, run = ?, was = ? WHERE space = ? AND key = ?`, c.Address, j.run, holder, c.Space, c.Key); err != nil {
 				return nil, err
 			}
@@ -79,6 +93,9 @@ func (j *journal) takeClaims(claims []state.Claim) (taken []error, _ error) {
 // release gives back all that an address holds, and what it would get back of
 // what it lets go of.
 func (j *journal) release(address string) error {
+	if err := j.vacate(address); err != nil {
+		return err
+	}
 	if _, err := j.exec(`DELETE FROM claims WHERE stack = ? AND address = ?`, j.stack, address); err != nil {
 		return err
 	}
@@ -97,6 +114,9 @@ func (j *journal) release(address string) error {
 // retain gives back all that an address holds but what is kept. It takes
 // nothing: what is kept and not held stays so.
 func (j *journal) retain(k *state.Kept) error {
+	if err := j.vacate(k.Address); err != nil {
+		return err
+	}
 	if err := j.trimClaims(k); err != nil {
 		return err
 	}
@@ -137,7 +157,7 @@ func (j *journal) trimClaims(k *state.Kept) error {
 // nothing: the address holds what it held before, and so does whoever was to
 // let go of something for it and has not.
 func (j *journal) giveBack(address string) error {
-	made, err := j.one(`SELECT 1 FROM steps WHERE run = ? AND address = ? AND made = 1`, j.run, address)
+	made, err := j.one(`SELECT 1 FROM steps INDEXED BY steps_by_address WHERE run = ? AND address = ? AND made = 1`, j.run, address)
 	if err != nil || made != nil {
 		return err
 	}
@@ -162,6 +182,9 @@ func (j *journal) giveBack(address string) error {
 
 // rename gives all that one address holds to another, in the same stack.
 func (j *journal) rename(from, to string) error {
+	if err := j.vacate(to); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`UPDATE claims SET address = ? WHERE stack = ? AND address = ?`,
 		`UPDATE ranges SET address = ? WHERE stack = ? AND address = ?`,

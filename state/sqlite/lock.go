@@ -62,23 +62,32 @@ func (s *store) held(c *conn, stack string, who state.Holder) error {
 		return nil
 	}
 	// A process id means nothing on another machine, after another boot.
-	if l.Boot != "" && l.Boot == who.Boot && l.Host == who.Host && dead(l.PID, r.int(8)) {
+	if l.Boot != "" && l.Boot == who.Boot && l.Host == who.Host && dead(l.PID, r.int(9)) {
 		return nil
 	}
 	return &state.LockedError{Stack: stack, Lock: l}
 }
 
+// lockable answers why a stack can't be locked now. That it is another front
+// end's comes first: to wait for its holder would not help.
+func (s *store) lockable(c *conn, stack string, who state.Holder) error {
+	if err := s.kept(c, stack, who.Front, false); err != nil {
+		return err
+	}
+	return s.held(c, stack, who)
+}
+
 func (s *store) tryLock(ctx context.Context, stack string, who state.Holder) (*lease, error) {
 	// Look first: who waits takes no writer's turn.
-	if err := s.read(ctx, func(c *conn) error { return s.held(c, stack, who) }); err != nil {
+	if err := s.read(ctx, func(c *conn) error { return s.lockable(c, stack, who) }); err != nil {
 		return nil, err
 	}
 	l := &lease{store: s, name: stack, who: who}
 	err := s.write(ctx, func(c *conn) error {
-		if err := s.held(c, stack, who); err != nil {
+		if err := s.lockable(c, stack, who); err != nil {
 			return err
 		}
-		if _, err := c.exec(`INSERT INTO stacks (name, fence) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET fence = fence + 1`, stack); err != nil {
+		if _, err := c.exec(`INSERT INTO stacks (name, fence, front) VALUES (?, 1, ?) ON CONFLICT (name) DO UPDATE SET fence = fence + 1, front = excluded.front`, stack, who.Front); err != nil {
 			return err
 		}
 		r, err := c.one(`SELECT id, fence FROM stacks WHERE name = ?`, stack)
@@ -86,8 +95,8 @@ func (s *store) tryLock(ctx context.Context, stack string, who state.Holder) (*l
 			return err
 		}
 		l.stack, l.fence, l.renewed = r.int(0), r.int(1), s.now()
-		_, err = c.exec(`INSERT OR REPLACE INTO locks (stack, fence, who, host, boot, pid, born, command, taken, expires) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			l.stack, l.fence, who.Who, who.Host, who.Boot, who.PID, born(who.PID), who.Command, l.renewed, l.renewed.Add(s.lease))
+		_, err = c.exec(`INSERT OR REPLACE INTO locks (stack, fence, who, host, boot, pid, born, command, taken, expires, front) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			l.stack, l.fence, who.Who, who.Host, who.Boot, who.PID, born(who.PID), who.Command, l.renewed, l.renewed.Add(s.lease), who.Front)
 		return err
 	})
 	if err != nil {
@@ -176,7 +185,7 @@ func (l *lease) Release() error {
 
 func (s *store) ForceUnlock(ctx context.Context, stack string, fence int64) error {
 	err := s.write(ctx, func(c *conn) error {
-		id, _, err := stackID(c, stack)
+		id, err := stackID(c, stack)
 		if err != nil {
 			return err
 		}

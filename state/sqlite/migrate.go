@@ -207,6 +207,49 @@ CREATE TABLE shares (
 	FOREIGN KEY (space, key) REFERENCES counters
 ) WITHOUT ROWID;
 CREATE INDEX shares_by_holder ON shares (stack, address);
+`, `
+ALTER TABLE stacks ADD COLUMN front TEXT NOT NULL DEFAULT ''; -- the front end that keeps it; '': cairn
+ALTER TABLE locks ADD COLUMN front TEXT NOT NULL DEFAULT '';
+
+ALTER TABLE records ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE record_versions ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE steps ADD COLUMN put_unheard INTEGER;
+CREATE INDEX records_unheard ON records (stack, id) WHERE unheard = 1;
+
+-- What one address goes through in a run, whatever came of it: queries name this
+-- index, as SQLite would rather read the whole run. Of a step, made = 2 now
+-- means: it ended with a record, and what it took is settled.
+DROP INDEX steps_made;
+CREATE INDEX steps_by_address ON steps (run, address);
+
+-- What is reserved is in the ledger as any claim is, with -number as its run.
+CREATE TABLE reservations (
+	number  INTEGER PRIMARY KEY AUTOINCREMENT,
+	stack   INTEGER NOT NULL REFERENCES stacks,
+	key     TEXT NOT NULL,
+	front   TEXT NOT NULL,
+	expires INTEGER NOT NULL,
+	due     INTEGER NOT NULL, -- expires while it holds anything, then when the row goes
+	claims  BLOB NOT NULL,    -- JSON, as they were asked for
+	-- The object as it was planned.
+	address TEXT NOT NULL,
+	deposed TEXT NOT NULL,
+	type    TEXT NOT NULL,
+	id      TEXT NOT NULL,
+	schema  INTEGER NOT NULL,
+	tainted INTEGER NOT NULL,
+	cbd     INTEGER NOT NULL,
+	want    BLOB,
+	seen    BLOB,
+	attrs   BLOB,
+	secret  BLOB,
+	deps    TEXT NOT NULL,
+	serial  INTEGER NOT NULL,
+	unheard INTEGER NOT NULL,
+	UNIQUE (stack, key)
+);
+CREATE INDEX reservations_by_address ON reservations (stack, address);
+CREATE INDEX reservations_due ON reservations (due);
 `}
 
 // migrate brings the database up to this program's version, each version in a

@@ -26,7 +26,7 @@ import (
 const roleVariable = "CAIRN_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	roles := map[string]func(path string) error{"hold": hold, "write": writeForever, "count": count}
+	roles := map[string]func(path string) error{"hold": hold, "write": writeForever, "count": count, "take": takeOne, "reserve": reserveOne, "extend": extendForever}
 	if role, path, ok := strings.Cut(os.Getenv(roleVariable), " "); ok {
 		if err := roles[role](path); err != nil {
 			fmt.Println(err)

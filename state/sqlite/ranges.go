@@ -47,7 +47,7 @@ func (j *journal) takeRange(r state.Range) (refused, _ error) {
 		if ours && holder == r.Address && bytes.Compare(from, lo) <= 0 && bytes.Compare(to, hi) >= 0 {
 			return nil, nil
 		}
-		if !ours || holder != r.Address && holder != r.From {
+		if !ours || holder != r.Address && (holder != r.From || have.int(5) < 0) {
 			return &state.ClaimedError{Space: r.Space, Key: fmt.Sprintf("%x-%x", from, to), Address: r.Address, Stack: have.text(4), Holder: holder}, nil
 		}
 		if _, err := j.exec(`DELETE FROM ranges WHERE space = ? AND lo = ?`, r.Space, from); err != nil {
@@ -95,7 +95,7 @@ func (j *journal) cut(have state.Range, run int64, lo, hi []byte, taker string) 
 
 // remember what a holder had before the run took it for an address.
 func (j *journal) remember(address string, r state.Range) error {
-	if j.run == 0 {
+	if j.run <= 0 {
 		return nil
 	}
 	_, err := j.exec(`INSERT INTO ranges_before (run, address, space, lo, hi, holder) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, j.run, address, r.Space, r.Lo, r.Hi, r.Address)

@@ -7,12 +7,12 @@ import (
 	"github.com/cairncloud/cairn/state"
 )
 
-const lockColumns = `who, host, boot, pid, command, fence, taken, expires`
+const lockColumns = `who, host, boot, pid, command, fence, taken, expires, front`
 
 // lockOf reads lockColumns from column i on.
 func lockOf(r row, i int) state.Lock {
 	return state.Lock{
-		Holder: state.Holder{Who: r.text(i), Host: r.text(i + 1), Boot: r.text(i + 2), PID: int(r.int(i + 3)), Command: r.text(i + 4)},
+		Holder: state.Holder{Who: r.text(i), Host: r.text(i + 1), Boot: r.text(i + 2), PID: int(r.int(i + 3)), Command: r.text(i + 4), Front: r.text(i + 8)},
 		Fence:  r.int(i + 5), Taken: r.time(i + 6), Expires: r.time(i + 7),
 	}
 }
@@ -27,31 +27,32 @@ func lockAt(c *conn, stack int64) (*state.Lock, error) {
 }
 
 // stackID is 0 for a stack that is not there yet.
-func stackID(c *conn, name string) (id, serial int64, err error) {
-	r, err := c.one(`SELECT id, serial FROM stacks WHERE name = ?`, name)
+func stackID(c *conn, name string) (int64, error) {
+	r, err := c.one(`SELECT id FROM stacks WHERE name = ?`, name)
 	if err != nil || r == nil {
-		return 0, 0, err
+		return 0, err
 	}
-	return r.int(0), r.int(1), nil
+	return r.int(0), nil
 }
 
 func (s *store) Stacks(ctx context.Context) ([]state.Stack, error) {
 	var all []state.Stack
 	err := s.read(ctx, func(c *conn) error {
-		return c.query(`SELECT s.name, s.serial, ifnull(r.n, 0), `+qualify("l", lockColumns)+`
+		return c.query(`SELECT s.name, s.front, s.serial, ifnull(r.n, 0), `+qualify("l", lockColumns)+`
 			FROM stacks s
 			LEFT JOIN (SELECT stack, count(*) AS n FROM records INDEXED BY records_by_type GROUP BY stack) r ON r.stack = s.id
 			LEFT JOIN locks l ON l.stack = s.id
 			WHERE r.n > 0 OR l.stack IS NOT NULL OR EXISTS (SELECT 1 FROM runs WHERE runs.stack = s.id)
+				OR EXISTS (SELECT 1 FROM reservations x WHERE x.stack = s.id AND x.expires > ?)
 			ORDER BY s.name`, func(r row) error {
-			one := state.Stack{Name: r.text(0), Serial: r.int(1), Records: int(r.int(2))}
-			if r[3] != nil {
-				l := lockOf(r, 3)
+			one := state.Stack{Name: r.text(0), Front: r.text(1), Serial: r.int(2), Records: int(r.int(3))}
+			if r[4] != nil {
+				l := lockOf(r, 4)
 				one.Lock = &l
 			}
 			all = append(all, one)
 			return nil
-		})
+		}, s.now())
 	})
 	return all, in(err, "list the stacks")
 }
@@ -63,11 +64,12 @@ func qualify(table, columns string) string {
 func (s *store) Snapshot(ctx context.Context, stack string) (*state.Snapshot, error) {
 	snap := &state.Snapshot{Stack: stack}
 	err := s.read(ctx, func(c *conn) error {
-		id, serial, err := stackID(c, stack)
-		if err != nil || id == 0 {
+		r, err := c.one(`SELECT id, front, serial FROM stacks WHERE name = ?`, stack)
+		if err != nil || r == nil {
 			return err
 		}
-		snap.Serial = serial
+		id := r.int(0)
+		snap.Front, snap.Serial = r.text(1), r.int(2)
 		if snap.Lock, err = lockAt(c, id); err != nil {
 			return err
 		}
