@@ -22,10 +22,12 @@ var arrows = []struct {
 }{
 	{"cmd/cairn", "the program knows which systems are linked", []string{"..."}},
 	{"terraform-provider", "the other program; it names no resource type", []string{"..."}},
+	{"site", "it opens what both programs link", []string{"..."}},
 	{"bench", "it measures programs from outside", nil},
 	{"house", "it only reads imports", nil},
 	{"planner/placement", "it knows hosts and demands, and no resource type", []string{"resources/schema", "resources/cloud"}},
 	{"planner", "it names no resource type and links no system", []string{"planner/placement", "lang", "state", "state/seal", "providers", "resources/..."}},
+	{"lang/convert", "it rewrites texts by the declarations", []string{"lang", "resources/schema", "resources/address"}},
 	{"lang/cloudfile", "a cloud's facts are no part of a stack", []string{"resources/cloud"}},
 	{"lang", "the language knows nothing of state or providers", []string{"resources/schema", "resources/address"}},
 	{"providers/providertest", "the suite that every driver passes", []string{"providers", "resources/..."}},

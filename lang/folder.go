@@ -261,7 +261,7 @@ func (f *folder) typeName(word string) string {
 	if !f.tf {
 		return word
 	}
-	if name, ok := strings.CutPrefix(word, "cairn_"); ok {
+	if name, ok := strings.CutPrefix(word, TerraformPrefix); ok {
 		return name
 	}
 	if TerraformName(word) == word {
@@ -270,13 +270,16 @@ func (f *folder) typeName(word string) string {
 	return ""
 }
 
+// TerraformPrefix begins the names of cairn's types in Terraform.
+const TerraformPrefix = "cairn_"
+
 // TerraformName is what a type of cairn is called in Terraform: with cairn's
 // prefix, but for the few that have the names that other providers gave them.
 func TerraformName(name string) string {
 	if strings.HasPrefix(name, "random_") || name == "terraform_data" {
 		return name
 	}
-	return "cairn_" + name
+	return TerraformPrefix + name
 }
 
 // spelled is the folder's word for a type.
@@ -294,7 +297,7 @@ func (l *loader) unknownType(f *folder, k Kind, word string) string {
 			names = append(names, f.spelled(t.Name))
 		}
 	}
-	plain := strings.TrimPrefix(word, "cairn_")
+	plain := strings.TrimPrefix(word, TerraformPrefix)
 	switch {
 	case l.typed(k, plain) != nil && f.tf:
 		return fmt.Sprintf("In a folder of .tf files it is %q.", f.spelled(plain))

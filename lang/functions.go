@@ -65,6 +65,9 @@ func functions(s *Stack) map[string]function.Function {
 		}
 		return cty.StringVal(s.clock.UTC().Format(time.RFC3339)), nil
 	}})
+	for name, x := range beyond {
+		f[name], f[ProviderFunctions+name] = x, x
+	}
 	// A template sees every function but itself.
 	f["templatefile"] = s.templateFunc(f)
 	return f

@@ -61,8 +61,10 @@ type Stack struct {
 
 // Provider is what provider "cairn" says in a .tf folder.
 type Provider struct {
-	Stack, Cloud, Project string
-	Range                 hcl.Range
+	Stack           string
+	Cloud, Config   string // path of the cloud's file, or its text
+	Project, Region string // of all that say none
+	Range           hcl.Range
 }
 
 // Load reads the stack in dir and its modules. It reports every complaint at
@@ -131,3 +133,6 @@ func (l *loader) name(root *folder) {
 			Detail:  "A name begins with a letter and has letters, digits, - and _. " + how})
 	}
 }
+
+// StackName reports whether a stack can have the name.
+func StackName(name string) bool { return hclName(name) }

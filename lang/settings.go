@@ -68,6 +68,6 @@ func (l *loader) providerBlock(f *folder, b *block) {
 		l.bad(b.header, `provider "cairn" is declared twice`, fmt.Sprintf("The first one is at %s. Take one out.", at(f.provider.Range)))
 		return
 	}
-	c := l.contents(b.body, &shape{args: []string{"stack", "cloud", "project"}}, `provider "cairn"`, nil)
-	f.provider = Provider{Stack: l.text(&c, "stack"), Cloud: l.text(&c, "cloud"), Project: l.text(&c, "project"), Range: b.header}
+	c := l.contents(b.body, &shape{args: []string{"stack", "cloud", "project", "region", "config", "plan_reservations", "reservation_time"}}, `provider "cairn"`, nil)
+	f.provider = Provider{Stack: l.text(&c, "stack"), Cloud: l.text(&c, "cloud"), Config: l.text(&c, "config"), Project: l.text(&c, "project"), Region: l.text(&c, "region"), Range: b.header}
 }

@@ -128,7 +128,9 @@ type execution struct {
 	next     [][]int
 	waits    []int
 	ready    queue
-	idle     []int // steps that are ready and wait for a worker
+	idle     []int  // steps that are ready and wait for a worker
+	finished func() // of an execution that others feed
+	unheard  bool   // objects are made for another front end, which may not hear of them
 	poisoned map[int]bool
 	revised  map[*lang.Block]bool
 	calls    chan call
@@ -143,6 +145,7 @@ type execution struct {
 // ended is a step whose end waits to be written.
 type ended struct {
 	v    int
+	step *step
 	end  state.End
 	err  error
 	took time.Duration

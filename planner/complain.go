@@ -23,7 +23,7 @@ func (w *walk) about(c *Change, x schema.Problem) *hcl.Diagnostic {
 	if x.Warning {
 		d.Severity = hcl.DiagWarning
 	}
-	if c.block != nil {
+	if c.block != nil && w.eval != nil {
 		at := c.block.AttributeRange(x.Attribute)
 		d.Subject = &at
 	}

@@ -12,42 +12,45 @@ import (
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
-// findData reads a data source: facts of the cloud, or the one object that has
-// everything that its block says.
+// findData reads a data source for the block that asks.
 func findData(w *world, types *schema.Types, i lang.Instance, filter cty.Value) (cty.Value, hcl.Diagnostics) {
-	t := i.Block.Type
-	if !filter.IsWhollyKnown() {
-		return cty.UnknownVal(t.Object()), nil
+	v, problems := look(w, types, i.Block.Type, filter)
+	var diags hcl.Diagnostics
+	for _, x := range problems {
+		at := i.Block.AttributeRange(x.Attribute)
+		diags = append(diags, problem(x.Summary, x.Detail, &at))
 	}
+	return v, diags
+}
+
+// look reads facts of the cloud, or the one object that has all that is asked
+// for. What is not known yet can't be looked for.
+func look(w *world, types *schema.Types, t *schema.Type, filter cty.Value) (cty.Value, schema.Problems) {
+	unknown := cty.UnknownVal(t.Object())
+	if !filter.IsWhollyKnown() {
+		return unknown, nil
+	}
+	object, err := t.ToGo(filter)
 	if t.Lookup() {
-		object, err := t.ToGo(filter)
 		if err == nil {
 			err = object.(schema.Lookuper).Lookup(w)
 		}
-		var diags hcl.Diagnostics
-		for _, x := range schema.AsProblems(err) {
-			at := i.Block.AttributeRange(x.Attribute)
-			diags = append(diags, problem(x.Summary, x.Detail, &at))
-		}
-		if diags != nil {
-			return cty.UnknownVal(t.Object()), diags
+		if err != nil {
+			return unknown, schema.AsProblems(err)
 		}
 		return t.FromGo(object, filter), nil
 	}
+	if err != nil {
+		return unknown, schema.AsProblems(err)
+	}
 	resource := types.Resource(t.Name)
 	wanted := map[string][]string{}
-	object, err := t.ToGo(filter)
-	if err != nil {
-		at := i.Block.Range
-		return cty.UnknownVal(t.Object()), hcl.Diagnostics{problem("Unsuitable filter", err.Error(), &at)}
-	}
 	for _, a := range t.Attributes {
 		if v := filter.GetAttr(a.Name); a.Settable && !v.IsNull() {
 			wanted[a.Name] = t.Texts(object, a.Name)
 		}
 	}
 	var found []any
-	var names []string
 	candidates := w.All(t.Go())
 	for _, key := range []string{"id", "name"} {
 		if len(wanted[key]) == 1 {
@@ -60,39 +63,44 @@ func findData(w *world, types *schema.Types, i lang.Instance, filter cty.Value) 
 			found = append(found, o)
 		}
 	}
-	if len(found) == 1 {
+	text := filterText(t, wanted)
+	switch len(found) {
+	case 0:
+		return unknown, schema.Problems{{Summary: fmt.Sprintf("No such %s", t.Name), Detail: fmt.Sprintf("No %s has %s.", t.Name, text) + nearNames(w, resource, wanted["name"])}}
+	case 1:
 		return t.FromGo(found[0], cty.NilVal), nil
 	}
-	at := i.Block.Range
-	text := filterText(t, wanted)
-	if len(found) > 1 {
-		for _, o := range found {
-			names = append(names, strings.Join(resource.Texts(o, "id"), ""))
-		}
-		return cty.UnknownVal(t.Object()), hcl.Diagnostics{problem(fmt.Sprintf("%d objects match", len(found)),
-			fmt.Sprintf("A data block finds exactly one %s, and %s fits %s. Add a filter, or use the id.", t.Name, text, strings.Join(names, ", ")), &at)}
+	var ids []string
+	for _, o := range found {
+		ids = append(ids, resource.Texts(o, "id")...)
 	}
+	return unknown, schema.Problems{{Summary: fmt.Sprintf("%d objects match", len(found)),
+		Detail: fmt.Sprintf("A data block finds exactly one %s, and %s fits %s. Add a filter, or use the id.", t.Name, text, strings.Join(ids, ", "))}}
+}
+
+// nearNames says what there is in the place of what was not found.
+func nearNames(w *world, t *schema.Type, wanted []string) string {
+	var names []string
 	for o := range w.All(t.Go()) {
-		names = append(names, resource.Texts(o, "name")...)
+		names = append(names, t.Texts(o, "name")...)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	detail := fmt.Sprintf("No %s has %s.", t.Name, text)
-	if len(wanted["name"]) == 1 {
-		if near := schema.Nearest(wanted["name"][0], names); near != "" {
-			detail += fmt.Sprintf(" Did you mean %q?", near)
+	if len(names) == 0 {
+		return " There is none at all."
+	}
+	text := ""
+	if len(wanted) == 1 {
+		if near := schema.Nearest(wanted[0], names); near != "" {
+			text = fmt.Sprintf(" Did you mean %q?", near)
 		}
 	}
-	if n := len(names); n > 0 {
-		detail += " There are: " + strings.Join(names[:min(n, 10)], ", ")
-		if n > 10 {
-			detail += fmt.Sprintf(" and %d more", n-10)
-		}
-		detail += "."
-	} else {
-		detail += " There is none at all."
+	n := len(names)
+	text += " There are: " + strings.Join(names[:min(n, 10)], ", ")
+	if n > 10 {
+		text += fmt.Sprintf(" and %d more", n-10)
 	}
-	return cty.UnknownVal(t.Object()), hcl.Diagnostics{problem(fmt.Sprintf("No such %s", t.Name), detail, &at)}
+	return text + "."
 }
 
 func matches(t *schema.Type, o any, wanted map[string][]string) bool {

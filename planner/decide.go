@@ -81,7 +81,7 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		c.Action = CreateDelete
 	}
 	c.ID = w.identity(c)
-	if c.Action != NoOp || upset || len(w.priors.owned[c.Address]) > 0 {
+	if c.Action != NoOp || upset || c.Imported != "" || len(w.priors.owned[c.Address]) > 0 {
 		diags = append(diags, w.assign(c, change.Assign, was)...)
 		if c.Action == NoOp && len(c.Changed) > 0 {
 			c.Action = Update
@@ -95,7 +95,7 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		diags = append(diags, w.protected(c))
 	}
 	w.keep(c)
-	if c.parent == nil {
+	if c.parent == nil && w.eval != nil {
 		diags = append(diags, w.eval.Conditions(c.inst, true)...)
 	}
 	return diags
@@ -140,7 +140,7 @@ func (w *walk) unchanged(c *Change, p *prior) hcl.Diagnostics {
 // set shows others what becomes of an object. What an object brings along is
 // reached through it.
 func (w *walk) set(c *Change, v cty.Value) {
-	if c.parent == nil {
+	if c.parent == nil && w.eval != nil {
 		w.eval.Set(c.inst, v)
 	}
 }
@@ -155,6 +155,9 @@ func (w *walk) keep(c *Change) {
 	}
 	w.set(c, c.Planned)
 	planned := c.Planned
+	if w.undo != nil {
+		w.undo.add(w.world.saved(c.name, c.Type))
+	}
 	w.world.put(c.name, c.Type, c.ID, func() (cty.Value, error) { return planned, nil })
 	if c.Action == NoOp && c.Imported == "" && c.Moved == (address.Object{}) && bytes.Equal(c.record.Want, c.want) {
 		w.plan.Unchanged++
@@ -166,7 +169,7 @@ func (w *walk) keep(c *Change) {
 
 // identity is the id of the object that a change leads to.
 func (w *walk) identity(c *Change) string {
-	if c.parent != nil { // its parent has chosen it
+	if c.ID != "" { // chosen by the object that brings it along, or with its address
 		return c.ID
 	}
 	if c.record != nil && (c.Action == NoOp || c.Action == Update) {

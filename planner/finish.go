@@ -154,39 +154,48 @@ func (w *walk) byName() map[string]*Change {
 func (w *walk) whole() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, k := range w.ledger.over() {
-		s := w.ledger.sums[k]
 		for _, c := range w.plan.Changes {
-			if c.claims == nil {
-				continue
-			}
-			if i := slices.IndexFunc(c.claims.Shares, func(x state.Share) bool { return x.Space == k[0] && x.Key == k[1] }); i >= 0 {
-				diags = append(diags, w.about(c, schema.Problem{Code: "CRN-QUOTA", Summary: fmt.Sprintf("Not enough %s", k[0]),
-					Detail: fmt.Sprintf("The plan comes to %d, and the limit of %s is %d. Ask for less, or raise the limit. What the plan destroys counts until it is gone.", s.used, w.world.called(k[1]), s.max)}))
+			if d := w.overdrawn(c, k); d != nil {
+				diags = append(diags, d)
 				break
 			}
 		}
 	}
 	for _, c := range w.plan.Changes {
-		if c.late || c.Action == Delete || c.Action == Forget || c.Deposed != "" || c.Planned == cty.NilVal {
-			continue
-		}
-		_, checks := c.Type.New().(schema.WorldChecker)
-		_, follows := c.Type.New().(schema.Follower)
-		if !checks && !follows {
-			continue
-		}
-		object, err := c.Type.ToGo(c.Planned)
-		if checks && err == nil {
-			err = object.(schema.WorldChecker).Checks(w.world)
-		}
-		if follows && err == nil {
-			c.follows = object.(schema.Follower).Follows(w.world)
-		}
-		for _, x := range schema.AsProblems(err) {
-			diags = append(diags, w.about(c, x))
-		}
+		diags = append(diags, w.among(c)...)
 	}
 	return diags
+}
+
+// overdrawn complains about a change that has a share in a counter of which there
+// is not enough.
+func (w *walk) overdrawn(c *Change, k [2]string) *hcl.Diagnostic {
+	if c.claims == nil || !slices.ContainsFunc(c.claims.Shares, func(x state.Share) bool { return x.Space == k[0] && x.Key == k[1] }) {
+		return nil
+	}
+	s := w.ledger.sums[k]
+	return w.about(c, schema.Problem{Code: "CRN-QUOTA", Summary: fmt.Sprintf("Not enough %s", k[0]),
+		Detail: fmt.Sprintf("The plan comes to %d, and the limit of %s is %d. Ask for less, or raise the limit. What the plan destroys counts until it is gone.", s.used, w.world.called(k[1]), s.max)})
+}
+
+// among checks an object among all others, and finds whom it comes after.
+func (w *walk) among(c *Change) hcl.Diagnostics {
+	if c.late || c.Action == Delete || c.Action == Forget || c.Deposed != "" || c.Planned == cty.NilVal {
+		return nil
+	}
+	_, checks := c.Type.New().(schema.WorldChecker)
+	_, follows := c.Type.New().(schema.Follower)
+	if !checks && !follows {
+		return nil
+	}
+	object, err := c.Type.ToGo(c.Planned)
+	if checks && err == nil {
+		err = object.(schema.WorldChecker).Checks(w.world)
+	}
+	if follows && err == nil {
+		c.follows = object.(schema.Follower).Follows(w.world)
+	}
+	return w.abouts(c, err)
 }
 
 // outputs compares the root outputs with those of the last run.

@@ -18,35 +18,51 @@ func (e *execution) begin() (state.NewRun, error) {
 	}
 	r.Steps = make([]state.Step, 0, len(e.steps))
 	for _, s := range e.steps {
-		x := s.change
-		j := state.Step{Step: s.number, Action: string(s.part), Address: x.name, Deposed: x.Deposed, Type: x.Type.Name, ID: x.ID, Ready: true,
-			Last: x.Action == Delete || x.Action == Forget}
-		if s.part == partDelete && x.record != nil {
-			j.ID = x.record.ID
-		}
-		if x.record != nil {
-			j.Before = x.record.Seen
-		}
-		if s.part == partCreate || s.part == partUpdate {
-			j.Ready = !x.late
-			record, err := e.record(x, x.Planned)
-			if err != nil {
-				return r, err
-			}
-			j.Put = record
+		j, err := e.intent(s)
+		if err != nil {
+			return r, err
 		}
 		r.Steps = append(r.Steps, j)
 	}
-	for _, x := range e.plan.Changes {
+	r.Claims = e.plan.claims()
+	return r, nil
+}
+
+// claims are what the plan takes from the ledger.
+func (p *Plan) claims() state.Claims {
+	var all state.Claims
+	for _, x := range p.Changes {
 		if x.claims == nil {
 			continue
 		}
-		r.Claims.Take = append(r.Claims.Take, x.claims.Take...)
-		r.Claims.Ranges = append(r.Claims.Ranges, x.claims.Ranges...)
-		r.Claims.Shares = append(r.Claims.Shares, x.claims.Shares...)
-		r.Claims.Limits = append(r.Claims.Limits, x.claims.Limits...)
+		all.Take = append(all.Take, x.claims.Take...)
+		all.Ranges = append(all.Ranges, x.claims.Ranges...)
+		all.Shares = append(all.Shares, x.claims.Shares...)
+		all.Limits = append(all.Limits, x.claims.Limits...)
 	}
-	return r, nil
+	return all
+}
+
+// intent is a step as the journal has it before it begins.
+func (e *execution) intent(s *step) (state.Step, error) {
+	x := s.change
+	j := state.Step{Step: s.number, Action: string(s.part), Address: x.name, Deposed: x.Deposed, Type: x.Type.Name, ID: x.ID, Ready: true,
+		Last: x.Action == Delete || x.Action == Forget}
+	if s.part == partDelete && x.record != nil {
+		j.ID = x.record.ID
+	}
+	if x.record != nil {
+		j.Before = x.record.Seen
+	}
+	if s.part == partCreate || s.part == partUpdate {
+		j.Ready = !x.late
+		record, err := e.record(x, x.Planned)
+		if err != nil {
+			return j, err
+		}
+		j.Put = record
+	}
+	return j, nil
 }
 
 // record is what the state keeps of an object.
@@ -56,7 +72,7 @@ func (e *execution) record(x *Change, v cty.Value) (*state.Record, error) {
 		return nil, err
 	}
 	r := &state.Record{Address: x.name, Type: x.Type.Name, ID: x.ID, SchemaVersion: x.Type.Version, CreateBeforeDestroy: x.cbd,
-		Want: x.want, Attrs: clear, Secret: secret, Serial: e.plan.Serial}
+		Want: x.want, Attrs: clear, Secret: secret, Serial: e.plan.Serial, Unheard: e.unheard && x.Action == Create && x.parent == nil}
 	if x.block != nil {
 		r.Deps = e.deps(x.block)
 		if len(x.follows) > 0 {
@@ -89,6 +105,9 @@ func (e *execution) followed(x *Change, deps []string) []string {
 }
 
 func (e *execution) deps(b *lang.Block) []string {
+	if len(b.Mentions) == 0 {
+		return nil
+	}
 	if d, ok := e.plan.deps[b]; ok {
 		return d
 	}
@@ -119,7 +138,7 @@ func (e *execution) commit() error {
 }
 
 func (e *execution) tell(x ended) {
-	s := e.vertices[x.v].step
+	s := x.step
 	c := s.change
 	event := Event{Kind: StepDone, Change: c, Part: string(s.part), Step: s.number, Elapsed: x.took, Err: x.err}
 	switch {
@@ -141,7 +160,7 @@ func (e *execution) tell(x ended) {
 	if x.err == nil && x.value != cty.NilVal && s.part != partDelete {
 		value := x.value
 		e.plan.world.put(c.name, c.Type, c.ID, func() (cty.Value, error) { return value, nil })
-		if c.block != nil && c.parent == nil && !c.Planned.IsWhollyKnown() {
+		if e.plan.eval != nil && c.block != nil && c.parent == nil && !c.Planned.IsWhollyKnown() {
 			e.plan.eval.Set(c.inst, value)
 			e.plan.eval.Done(c.block)
 			e.revised[c.block] = true

@@ -23,6 +23,11 @@ func (e *execution) prepare(s *step) error {
 	if diags.HasErrors() {
 		return lateError(diags)
 	}
+	w := &walk{ctx: e.ctx, site: e.site, conf: e.plan.conf, ledger: e.plan.ledger, world: e.plan.world, eval: e.plan.eval, plan: e.plan}
+	config, err := w.given(x.Type, config, w.said())
+	if err != nil {
+		return err
+	}
 	t := x.Type
 	was := cty.NullVal(t.Object())
 	if x.Action == Update {
@@ -58,7 +63,6 @@ func (e *execution) prepare(s *step) error {
 		return fmt.Errorf("%s turned out to need a new object, because %s changes: plan again", x.Address, quoted(change.Replaces))
 	}
 	foreseen := x.Planned
-	w := &walk{ctx: e.ctx, site: e.site, ledger: e.plan.ledger, world: e.plan.world, eval: e.plan.eval, plan: e.plan}
 	x.late, x.Planned = false, change.Planned
 	if diags := w.assign(x, change.Assign, was); len(diags) > 0 {
 		return lateError(diags)

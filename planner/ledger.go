@@ -25,6 +25,7 @@ type ledger struct {
 	stream func(label string) io.Reader
 	spaces map[string]map[string]holder
 	held   map[state.Claim]bool           // by this stack, before the plan
+	heldBy map[string][]state.Claim       // the same, by address
 	ranges map[string]*[]state.OwnedRange // sorted by Lo; held ranges never overlap
 	sums   map[[2]string]*sum
 	// settled are the addresses that this plan has asked what they hold.
@@ -34,6 +35,10 @@ type ledger struct {
 	// taken over from objects of the same stack that are still to be met in the
 	// plan: fine if they go, or let go of it.
 	pending []takeover
+	// refused are claims that another stack holds.
+	refused []schema.TakenError
+	// undo collects how to take back what is promised from now on; nil: nobody will.
+	undo *cleanup
 }
 
 type ledgerReader interface {
@@ -64,7 +69,7 @@ type sum struct {
 
 func newLedger(ctx context.Context, store ledgerReader, cloudID, stack string, stream func(string) io.Reader) *ledger {
 	return &ledger{ctx: ctx, store: store, cloud: cloudID, stack: stack, stream: stream,
-		spaces: map[string]map[string]holder{}, held: map[state.Claim]bool{}, ranges: map[string]*[]state.OwnedRange{},
+		spaces: map[string]map[string]holder{}, held: map[state.Claim]bool{}, heldBy: map[string][]state.Claim{}, ranges: map[string]*[]state.OwnedRange{},
 		sums: map[[2]string]*sum{}, settled: map[string]*state.Claims{}, kept: map[string]bool{}}
 }
 
@@ -81,7 +86,7 @@ func (l *ledger) id(address string, serial int64) string {
 // the run that lets go of it is done.
 func (l *ledger) object(address, id string) *claimant {
 	c := &claimant{ledger: l, address: address, id: id, claims: &state.Claims{}}
-	l.settled[address] = c.claims
+	replace(l.undo, l.settled, address, c.claims)
 	return c
 }
 
@@ -98,6 +103,7 @@ func (l *ledger) space(name string) (map[string]holder, error) {
 		s[c.Key] = l.holder(c.Stack, c.Address)
 		if c.Stack == l.stack {
 			l.held[c.Claim] = true
+			l.heldBy[c.Address] = append(l.heldBy[c.Address], c.Claim)
 		}
 	}
 	l.spaces[name] = s
@@ -144,7 +150,7 @@ func (c *claimant) exclusive() bool {
 }
 
 func (c *claimant) take(space, key string) {
-	c.spaces[space][key] = holder{"", c.address}
+	replace(c.undo, c.spaces[space], key, holder{"", c.address})
 	c.claims.Take = append(c.claims.Take, state.Claim{Space: space, Key: key, Address: c.address})
 }
 
@@ -157,6 +163,9 @@ func (c *claimant) Claim(space, key string) error {
 	switch {
 	case !held || h.stack == "" && h.address == c.address:
 	case h.stack != "" || c.kept[h.address]:
+		if h.stack != "" {
+			c.refused = append(c.refused, schema.TakenError{Space: space, Key: key, Holder: h.String()})
+		}
 		return &schema.TakenError{Space: space, Key: key, Holder: h.String()}
 	case c.settled[h.address] == nil:
 		c.pending = append(c.pending, takeover{space, key, h.address, c.address})
@@ -216,6 +225,10 @@ func (c *claimant) Range(space string, lo, hi []byte) error {
 		c.ranges[space] = held
 	}
 	own := func(r state.OwnedRange) bool { return r.Stack == c.stack && r.Address == c.address }
+	if c.undo != nil {
+		before := slices.Clone(*held)
+		c.undo.add(func() { *held = before })
+	}
 	// Ranges are disjoint, but what this address held before may lie across.
 	for _, r := range *held {
 		c.across = c.across || own(r) && bytes.Compare(r.Lo, hi) <= 0 && bytes.Compare(lo, r.Hi) <= 0
@@ -225,6 +238,9 @@ func (c *claimant) Range(space string, lo, hi []byte) error {
 	for j := i; j < len(*held) && bytes.Compare((*held)[j].Lo, hi) <= 0; j++ {
 		r := (*held)[j]
 		if h := c.holder(r.Stack, r.Address); h.stack != "" || c.kept[h.address] || c.settled[h.address] != nil {
+			if h.stack != "" {
+				c.refused = append(c.refused, schema.TakenError{Space: space, Key: rangeText(r.Lo, r.Hi), Holder: h.String()})
+			}
 			return &schema.TakenError{Space: space, Key: rangeText(r.Lo, r.Hi), Holder: h.String()}
 		}
 		c.pending = append(c.pending, takeover{space, rangeText(r.Lo, r.Hi), r.Address, c.address})
@@ -264,14 +280,18 @@ func (c *claimant) Share(space, key string, amount int64) error {
 		return err
 	}
 	h := holder{"", c.address}
+	before := s.used
+	c.undo.add(func() { s.used = before })
 	s.used += amount - s.shares[h]
-	s.shares[h] = amount
+	replace(c.undo, s.shares, h, amount)
 	c.claims.Shares = append(c.claims.Shares, state.Share{Space: space, Key: key, Address: c.address, Amount: amount})
 	return nil
 }
 
 func (c *claimant) Limit(space, key string, limit int64) {
 	if s, err := c.sum(space, key); err == nil {
+		before := s.max
+		c.undo.add(func() { s.max = before })
 		s.max = limit
 	}
 	c.claims.Limits = append(c.claims.Limits, state.Limit{Space: space, Key: key, Max: limit})
@@ -291,4 +311,103 @@ func (l *ledger) over() [][2]string {
 	}
 	slices.SortFunc(all, func(a, b [2]string) int { return strings.Compare(a[0]+a[1], b[0]+b[1]) })
 	return all
+}
+
+// keep lets go of all that an address held but these claims, once they are what
+// the database says too.
+func (l *ledger) keep(address string, keep *state.Claims) {
+	h := holder{"", address}
+	delete(l.kept, address)
+	before := l.heldBy[address]
+	if c := l.settled[address]; c != nil {
+		before = append(before, c.Take...)
+	}
+	for _, c := range before {
+		if l.spaces[c.Space][c.Key] == h {
+			delete(l.spaces[c.Space], c.Key)
+		}
+		delete(l.held, state.Claim{Space: c.Space, Key: c.Key, Address: address})
+	}
+	delete(l.heldBy, address)
+	for _, c := range keep.Take {
+		if s := l.spaces[c.Space]; s != nil {
+			s[c.Key] = h
+			c.From = ""
+			l.held[c] = true
+			l.heldBy[address] = append(l.heldBy[address], c)
+		}
+	}
+	for space, held := range l.ranges {
+		*held = slices.DeleteFunc(*held, func(r state.OwnedRange) bool {
+			return r.Stack == l.stack && r.Address == address && !slices.ContainsFunc(keep.Ranges, func(k state.Range) bool {
+				return k.Space == space && bytes.Equal(k.Lo, r.Lo) && bytes.Equal(k.Hi, r.Hi)
+			})
+		})
+	}
+	for k, s := range l.sums {
+		if have, ok := s.shares[h]; ok && !slices.ContainsFunc(keep.Shares, func(x state.Share) bool { return x.Space == k[0] && x.Key == k[1] }) {
+			s.used -= have
+			delete(s.shares, h)
+		}
+	}
+	l.settled[address] = keep
+}
+
+// overlook takes what was reserved for an object as free, for it to choose again.
+func (l *ledger) overlook(r *state.Reservation) {
+	if r == nil {
+		return
+	}
+	h := holder{"", r.Object.Address}
+	for _, c := range r.Claims.Take {
+		if s, err := l.space(c.Space); err == nil && s[c.Key] == h {
+			l.undo.add(func() { s[c.Key] = h })
+			delete(s, c.Key)
+			delete(l.held, c)
+		}
+	}
+	for space, held := range l.ranges {
+		before := slices.Clone(*held)
+		l.undo.add(func() { *l.ranges[space] = before })
+		*held = slices.DeleteFunc(*held, func(x state.OwnedRange) bool { return x.Stack == l.stack && x.Address == h.address })
+	}
+	for _, s := range l.sums {
+		if have, ok := s.shares[h]; ok {
+			l.undo.add(func() { s.used, s.shares[h] = s.used+have, have })
+			s.used -= have
+			delete(s.shares, h)
+		}
+	}
+}
+
+// cleanup is a list of what undoes what was done. A nil one keeps nothing.
+type cleanup []func()
+
+func (c *cleanup) add(undo func()) {
+	if c != nil {
+		*c = append(*c, undo)
+	}
+}
+
+// run undoes everything, the last first.
+func (c *cleanup) run() {
+	for i := len(*c) - 1; i >= 0; i-- {
+		(*c)[i]()
+	}
+	*c = nil
+}
+
+// replace puts a value into a map so that it can be undone.
+func replace[K comparable, V any](undo *cleanup, m map[K]V, k K, v V) {
+	if undo != nil {
+		before, had := m[k]
+		undo.add(func() {
+			if had {
+				m[k] = before
+			} else {
+				delete(m, k)
+			}
+		})
+	}
+	m[k] = v
 }

@@ -88,6 +88,12 @@ func (w *walk) place(c *Change, object schema.Placer) error {
 		return errUnplaced
 	}
 	s.Put(c.ID, host, d)
+	w.undo.add(func() {
+		s.Remove(c.ID)
+		if d.Current != "" {
+			s.Put(c.ID, d.Current, d)
+		}
+	})
 	object.Place(host)
 	return nil
 }

@@ -36,6 +36,10 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 	if err != nil {
 		return nil, nil, append(diags, problem("The state can't be read", err.Error(), nil))
 	}
+	if snap.Front != "" && len(snap.Records)+len(snap.Intents) > 0 {
+		return nil, nil, append(diags, problem(fmt.Sprintf("Stack %s is kept by %s", conf.Name, snap.Front),
+			"Its objects stand in the state of "+snap.Front+", and a stack has one front end. Give this stack another name, or take the other one over with `cairn state import-terraform`.", nil))
+	}
 	w := &walk{
 		ctx: ctx, site: site, conf: conf, opt: opt, snap: snap, order: order,
 		eval: conf.Evaluator(),
@@ -116,6 +120,7 @@ type walk struct {
 	// imports by address, as far as their blocks have been expanded.
 	imports map[address.Object]lang.Adoption
 	adopted int
+	undo    *cleanup // nil: what is planned stays
 }
 
 // open decodes a record.
@@ -213,6 +218,12 @@ func (w *walk) instance(i lang.Instance) hcl.Diagnostics {
 	}
 	t := i.Block.Type
 	config, diags := w.eval.Config(i)
+	if !diags.HasErrors() {
+		var err error
+		if config, err = w.given(t, config, w.said()); err != nil {
+			diags = append(diags, w.abouts(&Change{Address: i.Addr, Range: i.Block.Range, block: i.Block}, err)...)
+		}
+	}
 	if diags.HasErrors() {
 		if p != nil {
 			p.met = true

@@ -106,6 +106,7 @@ type Change struct {
 	late      bool     // evaluated again in apply
 	follows   []string // ids of objects whose steps come first
 	edges     []string // addresses whose deletion comes first: their claims are taken over
+	unkept    []string // attributes that no record keeps: they were written to be used once
 }
 
 // Reason says why an object is replaced or deleted, in Terraform's words.

@@ -61,7 +61,7 @@ func (e *execution) recorded(v int, s *step) {
 	if x.Action == Forget {
 		end.Remove = &state.Ref{Address: x.name, Deposed: x.Deposed}
 		end.Release = x.name
-		e.ends = append(e.ends, ended{v: v, end: end, value: cty.NilVal})
+		e.ends = append(e.ends, ended{v: v, step: s, end: end, value: cty.NilVal})
 		return
 	}
 	value := x.Planned
@@ -72,7 +72,7 @@ func (e *execution) recorded(v int, s *step) {
 			record.Want = x.want
 		}
 		end.Put = &record
-		e.ends = append(e.ends, ended{v: v, end: end, value: value})
+		e.ends = append(e.ends, ended{v: v, step: s, end: end, value: value})
 		return
 	}
 	record, err := e.record(x, value)
@@ -81,34 +81,45 @@ func (e *execution) recorded(v int, s *step) {
 		return
 	}
 	end.Put = record
-	e.ends = append(e.ends, ended{v: v, end: end, value: value})
+	e.ends = append(e.ends, ended{v: v, step: s, end: end, value: value})
 }
 
 // dispatch hands a step to a worker.
 func (e *execution) dispatch(v int, s *step) {
-	x := s.change
-	e.event(Event{Kind: StepStarted, Change: x, Part: string(s.part), Step: s.number})
-	k := call{v: v, step: s, world: e.plan.world, timeout: x.timeout(s.part)}
-	err := func() (err error) {
-		if s.part != partDelete {
-			if err = e.prepare(s); err != nil {
-				return err
-			}
-			if k.want, err = x.Type.ToGo(x.Planned); err != nil {
-				return err
-			}
-		}
-		if s.part != partCreate {
-			k.have, err = x.Type.ToGo(x.Prior)
-		}
-		return err
-	}()
+	e.event(Event{Kind: StepStarted, Change: s.change, Part: string(s.part), Step: s.number})
+	var k call
+	err := e.prepareFor(s)
+	if err == nil {
+		k, err = e.request(v, s)
+	}
 	if err != nil {
 		e.failed(v, s, err, 0, nil)
 		return
 	}
 	e.busy++
 	e.calls <- k
+}
+
+func (e *execution) prepareFor(s *step) error {
+	if s.part == partDelete {
+		return nil
+	}
+	return e.prepare(s)
+}
+
+// request is what a driver is asked for a step.
+func (e *execution) request(v int, s *step) (k call, err error) {
+	x := s.change
+	k = call{v: v, step: s, world: e.plan.world, timeout: x.timeout(s.part)}
+	if s.part != partDelete {
+		if k.want, err = x.Type.ToGo(x.Planned); err != nil {
+			return k, err
+		}
+	}
+	if s.part != partCreate {
+		k.have, err = x.Type.ToGo(x.Prior)
+	}
+	return k, err
 }
 
 // leaseMargin is how long a lease must last for a call to begin or go on. It is
@@ -163,50 +174,56 @@ func pick(t schema.Timeouts, p part) time.Duration {
 // work calls drivers, one at a time.
 func (e *execution) work() {
 	for k := range e.calls {
-		h := e.site.Systems.For(k.step.change.Type.Name)
-		ctx, cancel := context.WithTimeout(e.ctx, k.timeout)
-		began := time.Now()
-		a := answer{call: k}
-		if !e.lease.Good(leaseMargin) { // asked here, so that nothing comes between
-			a.err = errLease
-			cancel()
-			e.answers <- a
-			continue
-		}
-		switch k.step.part {
-		case partCreate:
-			a.object, a.err = h.Create(ctx, k.world, k.want)
-			if a.err != nil { // was anything made?
-				look, done := context.WithTimeout(context.WithoutCancel(e.ctx), 30*time.Second)
-				object, err := h.Read(look, k.want)
-				done()
-				switch {
-				case err == nil:
-					a.object = object
-				case errors.Is(err, providers.ErrNotFound):
-					a.object = nil
-				default:
-					a.object = k.want // not known: it may be there
-				}
-			}
-		case partUpdate:
-			a.object, a.err = h.Update(ctx, k.world, k.have, k.want)
-			if a.err != nil {
-				look, done := context.WithTimeout(context.WithoutCancel(e.ctx), 30*time.Second)
-				object, err := h.Read(look, k.have)
-				done()
-				a.object = nil
-				if err == nil {
-					a.object = object
-				}
-			}
-		case partDelete:
-			a.err = h.Delete(ctx, k.have)
-		}
-		cancel()
-		a.took = time.Since(began)
-		e.answers <- a
+		e.answers <- e.carryOut(e.ctx, k)
 	}
+}
+
+// lookTime bounds the look at what a failed call has left.
+const lookTime = 30 * time.Second
+
+// carryOut calls a driver. After a call that failed it looks what is there.
+func (e *execution) carryOut(ctx context.Context, k call) answer {
+	a := answer{call: k}
+	if !e.lease.Good(leaseMargin) { // asked here, so that nothing comes between
+		a.err = errLease
+		return a
+	}
+	h := e.site.Systems.For(k.step.change.Type.Name)
+	look := func(o any) (any, error) {
+		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+		defer done()
+		return h.Read(ctx, o)
+	}
+	bounded, cancel := context.WithTimeout(ctx, k.timeout)
+	defer cancel()
+	began := time.Now()
+	switch k.step.part {
+	case partCreate:
+		if a.object, a.err = h.Create(bounded, k.world, k.want); a.err == nil {
+			break
+		}
+		object, err := look(k.want)
+		switch {
+		case err == nil:
+			a.object = object
+		case errors.Is(err, providers.ErrNotFound):
+			a.object = nil
+		default:
+			a.object = k.want // not known: it may be there
+		}
+	case partUpdate:
+		if a.object, a.err = h.Update(bounded, k.world, k.have, k.want); a.err == nil {
+			break
+		}
+		a.object = nil
+		if object, err := look(k.have); err == nil {
+			a.object = object
+		}
+	case partDelete:
+		a.err = h.Delete(bounded, k.have)
+	}
+	a.took = time.Since(began)
+	return a
 }
 
 func (e *execution) answered(a answer) {
@@ -225,6 +242,7 @@ func (e *execution) answered(a answer) {
 func (e *execution) made(v int, s *step, value cty.Value, failure error, took time.Duration) {
 	x := s.change
 	end := state.End{Step: s.number}
+	value = x.kept(value)
 	record, err := e.record(x, value)
 	if err != nil {
 		e.failed(v, s, err, took, nil)
@@ -244,7 +262,19 @@ func (e *execution) made(v int, s *step, value cty.Value, failure error, took ti
 		end.Keep = &state.Kept{Address: x.name, Claims: *x.claims}
 	}
 	end.Put = record
-	e.ends = append(e.ends, ended{v: v, end: end, err: failure, took: took, value: value})
+	e.ends = append(e.ends, ended{v: v, step: s, end: end, err: failure, took: took, value: value})
+}
+
+// kept is an object without what no record keeps.
+func (x *Change) kept(v cty.Value) cty.Value {
+	if len(x.unkept) == 0 {
+		return v
+	}
+	vals := v.AsValueMap()
+	for _, name := range x.unkept {
+		vals[name] = cty.NullVal(vals[name].Type())
+	}
+	return cty.ObjectVal(vals)
 }
 
 func deposedMark(r *state.Record) string { return r.ID[:min(8, len(r.ID))] }
@@ -255,7 +285,7 @@ func (e *execution) deleted(v int, s *step, err error, took time.Duration) {
 	if err != nil {
 		err = e.redacted(x, err)
 		end.Err = err.Error()
-		e.ends = append(e.ends, ended{v: v, end: end, err: err, took: took})
+		e.ends = append(e.ends, ended{v: v, step: s, end: end, err: err, took: took})
 		return
 	}
 	end.Remove = &state.Ref{Address: x.name, Deposed: x.Deposed}
@@ -265,7 +295,7 @@ func (e *execution) deleted(v int, s *step, err error, took time.Duration) {
 	if x.Action == Delete {
 		end.Release = x.name
 	}
-	e.ends = append(e.ends, ended{v: v, end: end, took: took, value: cty.NilVal})
+	e.ends = append(e.ends, ended{v: v, step: s, end: end, took: took, value: cty.NilVal})
 }
 
 // failed ends a step that failed. object is what stands there now; nil: nothing
@@ -276,5 +306,5 @@ func (e *execution) failed(v int, s *step, err error, took time.Duration, object
 		e.made(v, s, s.change.Type.FromGo(object, s.change.Planned), err, took)
 		return
 	}
-	e.ends = append(e.ends, ended{v: v, end: state.End{Step: s.number, Err: err.Error()}, err: err, took: took})
+	e.ends = append(e.ends, ended{v: v, step: s, end: state.End{Step: s.number, Err: err.Error()}, err: err, took: took})
 }

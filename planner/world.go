@@ -68,6 +68,58 @@ func newWorld(ctx context.Context, types *schema.Types, c *cloud.Cloud) *world {
 	return w
 }
 
+// saved answers with how to put back what is at an address now.
+func (w *world) saved(address string, t *schema.Type) func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := w.kinds[t.Go()]
+	e := k.byAddr[address]
+	if e == nil {
+		return func() { w.remove(address, k) }
+	}
+	before := *e
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if k.byID[e.id] == e {
+			delete(k.byID, e.id)
+		}
+		*e = before
+		k.byID[e.id] = e
+	}
+}
+
+// remove forgets an object as if it had never been put.
+func (w *world) remove(address string, k *kind) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := k.byAddr[address]
+	delete(k.byAddr, address)
+	delete(k.byID, e.id)
+	k.list = without(k.list, e)
+	for attribute, index := range k.indexes {
+		if e.object == nil {
+			break // it is in an index only if somebody has looked at it
+		}
+		for _, text := range e.typ.Texts(e.object, attribute) {
+			if b := index[text]; b != nil && b.in[e] {
+				delete(b.in, e)
+				b.list = without(b.list, e)
+			}
+		}
+	}
+}
+
+// without looks for e from the end.
+func without(list []*entity, e *entity) []*entity {
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i] == e {
+			return slices.Delete(list, i, i+1)
+		}
+	}
+	return list
+}
+
 // put says what is at an address from now on.
 func (w *world) put(address string, t *schema.Type, id string, value func() (cty.Value, error)) {
 	w.mu.Lock()

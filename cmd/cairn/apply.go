@@ -210,7 +210,12 @@ func (a *app) ask(p *planner.Plan, flags *applyFlags) error {
 	s := styleOf(a.out, a.noColor)
 	a.listed(s.red("This destroys:"), doomed)
 	a.listed(s.yellow("This stops the guest of:"), stopped)
-	fmt.Fprintf(a.out, "Do this in stack %s? Only \"yes\" is a yes: ", p.Stack)
+	return a.yes(fmt.Sprintf("Do this in stack %s?", p.Stack))
+}
+
+// yes asks a question to which only "yes" is one.
+func (a *app) yes(question string) error {
+	fmt.Fprintf(a.out, "%s Only \"yes\" is a yes: ", question)
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if err != nil && answer == "" || strings.TrimSpace(answer) != "yes" {
 		return errors.New("not approved: nothing was changed")

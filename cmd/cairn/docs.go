@@ -99,22 +99,7 @@ func (a *app) manual(types *schema.Types, t *schema.Type) {
 func (a *app) attribute(types *schema.Types, t *schema.Type, x *schema.Attribute, pad string) {
 	s := styleOf(a.out, a.noColor)
 	facts := []string{typeText(x.Type)}
-	if x.Refers != nil {
-		if to := types.ByGo(x.Refers); to != nil {
-			facts = append(facts, "id of a "+to.Name)
-		}
-	}
-	if x.Default != cty.NilVal {
-		facts = append(facts, "default "+valueText(x.Default, 0))
-	}
-	switch x.Change {
-	case schema.Replace:
-		facts = append(facts, "a change needs a new object")
-	case schema.Stop:
-		facts = append(facts, "a change stops the guest")
-	case schema.Grow:
-		facts = append(facts, "can only grow")
-	}
+	facts = append(facts, x.Facts(types)...)
 	switch x.Source {
 	case schema.Assigned:
 		facts = append(facts, "chosen while planning")

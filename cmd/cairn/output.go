@@ -41,6 +41,7 @@ func (a *app) stackName(dir string) (string, error) {
 	}
 	s, diags := lang.Load(dir, lang.Options{Types: a.types, Env: os.Environ()})
 	if s != nil && s.Name != "" {
+		a.heed(s, dir)
 		return s.Name, nil
 	}
 	return "", a.complain(sources(s), diags)

@@ -6,9 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"sync"
 	"sync/atomic"
 
 	"github.com/hashicorp/hcl/v2"
@@ -16,15 +13,10 @@ import (
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/lang/cloudfile"
 	"github.com/cairncloud/cairn/planner"
-	"github.com/cairncloud/cairn/providers"
-	"github.com/cairncloud/cairn/providers/builtin"
-	"github.com/cairncloud/cairn/providers/embedded"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
-	"github.com/cairncloud/cairn/state"
-	"github.com/cairncloud/cairn/state/seal"
-	"github.com/cairncloud/cairn/state/sqlite"
+	"github.com/cairncloud/cairn/site"
 )
 
 // app is one call of the program.
@@ -35,6 +27,7 @@ type app struct {
 	applying atomic.Bool
 
 	chdir, cloudFile string
+	cloudText        string // in the place of a file
 	noColor          bool
 	json             bool // events, one a line
 
@@ -102,7 +95,43 @@ func (a *app) load(dir string, opt lang.Options) (*lang.Stack, error) {
 	if err := a.complain(sources(s), diags); err != nil {
 		return nil, err
 	}
+	a.heed(s, dir)
 	return s, nil
+}
+
+// heed takes the cloud that the provider block of a folder names, where nobody
+// names one louder.
+func (a *app) heed(s *lang.Stack, dir string) {
+	if a.cloudFile != "" {
+		return
+	}
+	a.cloudText = s.Provider.Config
+	if s.Provider.Cloud != "" {
+		a.cloudFile = s.Provider.Cloud
+		if !filepath.IsAbs(a.cloudFile) {
+			a.cloudFile = filepath.Join(dir, a.cloudFile)
+		}
+	}
+}
+
+// cloud reads where the stack of a folder is applied.
+func (a *app) cloud(dir string) (*cloud.Cloud, error) {
+	var c *cloud.Cloud
+	var files map[string]*hcl.File
+	var diags hcl.Diagnostics
+	if a.cloudText != "" {
+		c, files, diags = cloudfile.Parse([]byte(a.cloudText), filepath.Join(dir, "config"))
+		return c, a.complain(files, diags)
+	}
+	path, err := cloudfile.Find(a.cloudFile, dir)
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		return cloudfile.Default(dir), nil
+	}
+	c, files, diags = cloudfile.Load(path)
+	return c, a.complain(files, diags)
 }
 
 // sources are the texts that complaints quote; a stack may be nil.
@@ -118,147 +147,18 @@ func (a *app) open(ctx context.Context, dir string) (*planner.Site, error) {
 	if a.site != nil {
 		return a.site, nil
 	}
-	path, err := cloudfile.Find(a.cloudFile, dir)
+	c, err := a.cloud(dir)
 	if err != nil {
 		return nil, err
 	}
-	c := cloudfile.Default(dir)
-	if path != "" {
-		var files map[string]*hcl.File
-		var diags hcl.Diagnostics
-		c, files, diags = cloudfile.Load(path)
-		if err := a.complain(files, diags); err != nil {
-			return nil, err
-		}
-	}
-	store, err := a.store(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	c.ID = store.CloudID()
-	keys, err := seal.DefaultPath()
-	if err != nil {
-		return nil, err
-	}
-	model, err := embedded.Open(ctx, filepath.Join(c.Dir, ".cairn"), c)
-	if err != nil {
-		return nil, err
-	}
-	model.Latency, model.Fail = c.Latency, faults(c.Fail)
-	systems := providers.Link(builtin.System(), model.System())
-	a.undo = append(a.undo, systems.Close)
 	if a.types == nil {
 		a.types = resources.All()
 	}
-	image, err := tinyImage(filepath.Join(c.Dir, ".cairn"))
+	s, shut, err := site.Open(ctx, c, a.types)
 	if err != nil {
 		return nil, err
 	}
-	base, err := planner.LoadBuiltin(a.types, resources.Builtin, image)
-	if err != nil {
-		return nil, err
-	}
-	a.site = &planner.Site{Cloud: c, Types: a.types, Store: store, Keys: seal.Lazy(keys), Systems: systems, Builtin: base}
-	return a.site, nil
-}
-
-// store opens the cloud's database: what cloud.hcl names, else cairn.db in
-// .cairn beside it or in the stack's folder.
-func (a *app) store(ctx context.Context, c *cloud.Cloud) (state.Store, error) {
-	path := filepath.Join(c.Dir, ".cairn", "cairn.db")
-	if c.State != "" {
-		name, ok := strings.CutPrefix(c.State, "sqlite:")
-		if !ok {
-			return nil, fmt.Errorf("cloud %s: state = %q is not known; write \"sqlite:FILE\"", c.Name, c.State)
-		}
-		if path = name; !filepath.IsAbs(path) {
-			path = filepath.Join(c.Dir, path)
-		}
-	}
-	if err := ownFolder(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	store, err := sqlite.Open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	a.undo = append(a.undo, store.Close)
-	return store, nil
-}
-
-// ownFolder makes a .cairn folder that version control passes over.
-func ownFolder(dir string) error {
-	if filepath.Base(dir) != ".cairn" {
-		return nil
-	}
-	ignore := filepath.Join(dir, ".gitignore")
-	if _, err := os.Stat(ignore); err == nil {
-		return nil
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make cairn's folder: %w", err)
-	}
-	if err := os.WriteFile(ignore, []byte("*\n"), 0o600); err != nil && !os.IsPermission(err) {
-		return fmt.Errorf("make cairn's folder: %w", err)
-	}
-	return nil
-}
-
-// tinyImage is the file of the built-in image.
-func tinyImage(dir string) (string, error) {
-	path, err := filepath.Abs(filepath.Join(dir, "tiny.img"))
-	if err != nil {
-		return "", err
-	}
-	want := resources.TinyImage()
-	if info, err := os.Stat(path); err == nil && info.Size() == int64(len(want)) {
-		return path, nil
-	}
-	if err := ownFolder(dir); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make cairn's folder: %w", err)
-	}
-	// Written beside it and put in its place: a cut-off image is never met.
-	whole, err := os.CreateTemp(dir, "tiny.img.*")
-	if err != nil {
-		return "", fmt.Errorf("write the built-in image: %w", err)
-	}
-	_, err = whole.Write(want)
-	if closed := whole.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(whole.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(whole.Name())
-		return "", fmt.Errorf("write the built-in image: %w", err)
-	}
-	return path, nil
-}
-
-// faults fails the calls that a cloud file names: all of a kind, or with #N the Nth.
-func faults(wanted []string) func(op string) error {
-	if len(wanted) == 0 {
-		return nil
-	}
-	var mu sync.Mutex
-	met := map[string]int{}
-	return func(op string) error {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, w := range wanted {
-			kind, number, numbered := strings.Cut(w, "#")
-			if op != kind && !strings.HasPrefix(op, kind+" ") {
-				continue
-			}
-			met[w]++
-			if !numbered || number == strconv.Itoa(met[w]) {
-				return fmt.Errorf("%s: the cloud file lets it fail", w)
-			}
-		}
-		return nil
-	}
+	a.undo = append(a.undo, shut)
+	a.site = s
+	return s, nil
 }

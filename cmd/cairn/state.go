@@ -87,7 +87,7 @@ func (a *app) stateCommand() *cobra.Command {
 				return planner.ForgetRecords(c.Context(), site, name, args[0])
 			}, fmt.Sprintf("%s is forgotten. What it stands for was not touched. `cairn history` keeps the record.", args[0]))
 		},
-	})
+	}, a.importTerraformCommand(&dir), a.exportTerraformCommand(&dir))
 	return c
 }
 

@@ -131,11 +131,17 @@ func Default(dir string) *cloud.Cloud {
 
 // Load reads a cloud file.
 func Load(path string) (*cloud.Cloud, map[string]*hcl.File, hcl.Diagnostics) {
-	parser := hclparse.NewParser()
 	src, err := readBounded(path)
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "The cloud file can't be read", Detail: err.Error() + "."}}
 	}
+	return Parse(src, path)
+}
+
+// Parse reads the text of a cloud file; path is what complaints call it, and its
+// folder is the cloud's.
+func Parse(src []byte, path string) (*cloud.Cloud, map[string]*hcl.File, hcl.Diagnostics) {
+	parser := hclparse.NewParser()
 	f, diags := parser.ParseHCL(src, path)
 	if diags.HasErrors() {
 		return nil, parser.Files(), diags

@@ -1,12 +1,15 @@
 package schema
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"strings"
 	"sync"
+
+	"github.com/zclconf/go-cty/cty"
 )
 
 // docs are the doc comments of a package's types and their fields.
@@ -21,11 +24,14 @@ func docsOf(files fs.FS) func() *docs {
 		d := &docs{types: map[string]string{}, fields: map[string]string{}}
 		names, _ := fs.Glob(files, "*.go")
 		for _, name := range names {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
 			src, err := fs.ReadFile(files, name)
 			if err != nil {
 				panic("schema: " + err.Error())
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, src, parser.ParseComments|parser.SkipObjectResolution)
+			file, err := parser.ParseFile(token.NewFileSet(), name, withoutFunctions(src), parser.ParseComments|parser.SkipObjectResolution)
 			if err != nil {
 				panic("schema: " + err.Error())
 			}
@@ -41,6 +47,24 @@ func docsOf(files fs.FS) func() *docs {
 		}
 		return d
 	})
+}
+
+// withoutFunctions is formatted source without its functions: they are most of it,
+// and nobody reads them here.
+func withoutFunctions(src []byte) []byte {
+	rest := make([]byte, 0, len(src)/2)
+	inside := false
+	for line := range bytes.Lines(src) {
+		switch {
+		case inside:
+			inside = !bytes.Equal(line, []byte("}\n"))
+		case bytes.HasPrefix(line, []byte("func ")):
+			inside = !bytes.HasSuffix(line, []byte("}\n"))
+		default:
+			rest = append(rest, line...)
+		}
+	}
+	return rest
 }
 
 func (d *docs) read(g *ast.GenDecl, spec *ast.TypeSpec) {
@@ -88,4 +112,27 @@ func (t *Type) AttributeDoc(a *Attribute) string {
 	}
 	_, field, _ := strings.Cut(a.doc, ".")
 	return renamed(t.docs().fields[a.doc], field, a.Name)
+}
+
+// Facts are what the declaration says of an attribute besides its type and
+// comment, in a few words each.
+func (a *Attribute) Facts(types *Types) []string {
+	var facts []string
+	if a.Refers != nil {
+		if to := types.ByGo(a.Refers); to != nil {
+			facts = append(facts, "id of a "+to.Name)
+		}
+	}
+	if a.Default != cty.NilVal {
+		facts = append(facts, "default "+string(appendValue(nil, a.Default, a.Default.Type())))
+	}
+	switch a.Change {
+	case Replace:
+		facts = append(facts, "a change needs a new object")
+	case Stop:
+		facts = append(facts, "a change stops the guest")
+	case Grow:
+		facts = append(facts, "can only grow")
+	}
+	return facts
 }

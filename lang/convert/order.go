@@ -1,0 +1,121 @@
+package convert
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// cairn puts a port after the subnets of its network, because the declaration of
+// a port says so. Terraform knows of an order only what references say.
+
+// order writes depends_on where only a declaration says what comes first.
+func (w *writer) order(all lists, gone map[*list]bool) {
+	edges := w.edges(all, gone)
+	done := map[*hclsyntax.Block]bool{}
+	for _, f := range w.folderOrder {
+		if len(f.modules) == 0 {
+			continue
+		}
+		m := f.modules[0]
+		for _, x := range f.files {
+			for _, b := range x.body.Blocks {
+				if b.Type != "resource" || len(b.Labels) != 2 || done[b] {
+					continue
+				}
+				done[b] = true
+				own := w.blocks[blockName{module: m.Path, kind: lang.KindResource, typ: b.Labels[0], name: b.Labels[1]}]
+				if own == nil || own.Type == nil || len(own.Type.After) == 0 {
+					continue
+				}
+				var names []string
+				for _, first := range w.before(own, m, edges) {
+					edges[own.Index] = append(edges[own.Index], first.Index)
+					names = append(names, TerraformName(first.Addr.Type)+"."+first.Name)
+				}
+				if len(names) > 0 {
+					dependOn(x, b, names)
+				}
+			}
+		}
+	}
+}
+
+// before lists the blocks that come before one because they refer to the same.
+func (w *writer) before(own *lang.Block, m *lang.Module, edges [][]int) []*lang.Block {
+	var all []*lang.Block
+	for _, b := range w.stack.Blocks {
+		if b.Module != m || b.Kind != lang.KindResource || b == own || b.Type == nil || !slices.Contains(own.Type.After, b.Type.Name) {
+			continue
+		}
+		if common(own, b) && !reaches(edges, own.Index, b.Index) && !reaches(edges, b.Index, own.Index) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// common reports whether two blocks refer to the same object of a type that the
+// declarations of both have references to.
+func common(a, b *lang.Block) bool {
+	for _, m := range a.Mentions {
+		if m.Attr != "id" || m.Block.Type == nil {
+			continue
+		}
+		t := m.Block.Type.Go()
+		if refersTo(a.Type.Attributes, t) && refersTo(b.Type.Attributes, t) &&
+			slices.ContainsFunc(b.Mentions, func(x lang.Mention) bool { return x.Block == m.Block && x.Attr == "id" }) {
+			return true
+		}
+	}
+	return false
+}
+
+func refersTo(all []*schema.Attribute, t reflect.Type) bool {
+	return slices.ContainsFunc(all, func(a *schema.Attribute) bool { return a.Refers == t || refersTo(a.Nested, t) })
+}
+
+func reaches(edges [][]int, from, to int) bool {
+	seen := map[int]bool{from: true}
+	for todo := []int{from}; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if i == to {
+			return true
+		}
+		for _, j := range edges[i] {
+			if !seen[j] {
+				seen[j] = true
+				todo = append(todo, j)
+			}
+		}
+	}
+	return false
+}
+
+// dependOn adds references to a block's depends_on.
+func dependOn(x *stackFile, b *hclsyntax.Block, names []string) {
+	text := strings.Join(names, ", ")
+	if a := b.Body.Attributes["depends_on"]; a != nil {
+		if list, ok := a.Expr.(*hclsyntax.TupleConsExpr); ok {
+			if len(list.Exprs) > 0 {
+				text += ", "
+			}
+			x.put(list.OpenRange.End.Byte, list.OpenRange.End.Byte, text)
+		}
+		return
+	}
+	at := hcl.Range{Start: b.CloseBraceRange.Start, End: b.CloseBraceRange.Start}
+	line := fmt.Sprintf("\n  # cairn sees this order by itself.\n  depends_on = [%s]\n", text)
+	if strings.HasSuffix(strings.TrimRight(string(x.src[:at.Start.Byte]), " \t"), "\n") {
+		line = line[1:]
+	}
+	x.replace(at, line)
+}
