@@ -36,6 +36,7 @@ type Session struct {
 	flying  int                    // submissions under way
 	waiting map[*step]chan outcome // whose end is to be written
 	heard   []string               // ids that the front end has mentioned
+	spoken  bool                   // it has mentioned what it knows
 	broken  error                  // the lock was lost
 	quiet   *time.Timer            // how long nobody has wanted anything
 	closing bool
@@ -372,12 +373,12 @@ func (s *Session) mention(p *prior) {
 }
 
 func (s *Session) tellHeard() {
-	if len(s.heard) == 0 {
+	if !s.spoken {
 		return
 	}
 	// What is lost of it is said again the next time.
 	_ = s.site.Store.Heard(context.Background(), s.opt.Stack, s.heard)
-	s.heard = nil
+	s.heard, s.spoken = nil, false
 }
 
 // reads are the bulk reads of a session, one a type.

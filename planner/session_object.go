@@ -27,6 +27,7 @@ func (s *Session) Plan(ctx context.Context, a Asked) (Foreseen, error) {
 		if err != nil {
 			return Foreseen{}, err
 		}
+		s.spoken = true
 		if a.Config, err = w.given(a.Type, a.Config, s.opt.Given); err != nil {
 			f := ForeseePurely(a)
 			f.Problems = schema.AsProblems(err)
@@ -595,6 +596,7 @@ func (s *Session) Read(ctx context.Context, t *schema.Type, have Object) (now ct
 		if err != nil {
 			return false, err
 		}
+		s.spoken = true
 		p := w.priors.at[s.standing(t, have.ID)]
 		s.mention(p)
 		return p != nil, nil
@@ -902,16 +904,30 @@ type UnheardObject struct {
 	Object
 }
 
-// Unheard lists what the front end may not know of, once what a killed run has
-// left is done.
-func (s *Session) Unheard(ctx context.Context) ([]UnheardObject, error) {
-	return ask(ctx, s, func() ([]UnheardObject, error) {
+// Unheard lists what the front end does not know of, once what a killed run has
+// left is done: what a run has made that was killed (every: any run), and the
+// front end has not mentioned when it was heard last. Of others it may still be
+// heard: how many they are.
+func (s *Session) Unheard(ctx context.Context, every bool) (lost []UnheardObject, doubtful int, err error) {
+	lost, err = ask(ctx, s, func() ([]UnheardObject, error) {
 		if err := s.begin(ctx); err != nil {
 			return nil, err
 		}
+		killed := map[int64]bool{}
+		runs, err := s.site.Store.Runs(ctx, s.opt.Stack, 0)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			killed[r.ID] = r.Status == state.RunInterrupted
+		}
 		var all []UnheardObject
 		for _, p := range s.w.priors.at {
-			if !p.record.Unheard {
+			if !p.record.Unheard || !every && !killed[p.record.Run] {
+				continue
+			}
+			if p.record.Run > s.w.snap.Heard {
+				doubtful++
 				continue
 			}
 			v, err := s.w.priors.value(p)
@@ -925,6 +941,7 @@ func (s *Session) Unheard(ctx context.Context) ([]UnheardObject, error) {
 		})
 		return all, nil
 	})
+	return lost, doubtful, err
 }
 
 // Delete removes an object.

@@ -60,7 +60,8 @@ type Store interface {
 	// Unreserve gives a reservation back; one that is not there is no error.
 	Unreserve(ctx context.Context, stack, key string) error
 	// Heard takes the mark Unheard off the records of a stack with these ids,
-	// without the stack's lock. Ids of nothing are passed over.
+	// without the stack's lock, and notes which run was the newest then. Ids of
+	// nothing are passed over.
 	Heard(ctx context.Context, stack string, ids []string) error
 	Close() error
 }
@@ -137,6 +138,9 @@ type Snapshot struct {
 	Records []Record
 	Outputs []Output
 	Lock    *Lock
+	// Heard is the newest run that the front end could have known of when it was
+	// heard last: what an older run made and is unheard, it does not know.
+	Heard int64
 	// Open is the newest run that has no end: somebody's run under way, or one that was killed.
 	Open    *Run
 	Intents []Step // the steps of Open that have no end

@@ -175,26 +175,31 @@ func (a *app) readBounded(file string, limit int64) ([]byte, error) {
 }
 
 func (a *app) gcCommand() *cobra.Command {
-	var stack string
-	var approve bool
+	var g gc
 	c := &cobra.Command{
 		Use:   "gc",
 		Short: "Remove what a killed Terraform has left behind",
-		Long: `List the objects that Terraform has had made and has not mentioned since: its process
-was killed before it could write them into its state, and their blocks have no name to
-find them again by. Then ask, and delete them.
+		Long: `List the objects that a Terraform which was killed has had made and knows nothing of: it
+could not write them into its state, and their blocks have no name to find them again
+by. Then ask, and delete them.
 
-An object that was made just now is listed as well, until the next "terraform plan" or
-"apply" mentions it: run one first, and only what its state does not have is left.`,
+What Terraform knows, it mentions in every plan. Only what it did not mention in a plan
+after it was killed is listed: run "terraform plan" for the whole configuration first.`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.gc(c.Context(), stack, approve) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.gc(c.Context(), g) },
 	}
-	c.Flags().StringVar(&stack, "stack", "", "only this stack")
-	c.Flags().BoolVar(&approve, "auto-approve", false, "ask nobody")
+	c.Flags().StringVar(&g.stack, "stack", "", "only this stack")
+	c.Flags().BoolVar(&g.every, "all", false, "what runs have made that were not killed, too: for a state that was lost or taken from a backup")
+	c.Flags().BoolVar(&g.approve, "auto-approve", false, "ask nobody")
 	return c
 }
 
-func (a *app) gc(ctx context.Context, only string, approve bool) error {
+type gc struct {
+	stack          string
+	every, approve bool
+}
+
+func (a *app) gc(ctx context.Context, g gc) error {
 	site, err := a.open(ctx, ".")
 	if err != nil {
 		return err
@@ -203,41 +208,49 @@ func (a *app) gc(ctx context.Context, only string, approve bool) error {
 	if err != nil {
 		return err
 	}
-	found := 0
+	quiet := true
 	for _, s := range stacks {
-		if s.Front == "" || only != "" && s.Name != only {
+		if s.Front == "" || g.stack != "" && s.Name != g.stack {
 			continue
 		}
-		n, err := a.gcStack(ctx, site, s, approve)
+		met, err := a.gcStack(ctx, site, s, g)
 		if err != nil {
 			return fmt.Errorf("stack %s: %w", s.Name, err)
 		}
-		found += n
+		quiet = quiet && !met
 	}
-	if found == 0 {
+	if quiet {
 		fmt.Fprintln(a.out, "Nothing to remove: whatever was made is known to who asked for it.")
 	}
 	return nil
 }
 
-func (a *app) gcStack(ctx context.Context, site *planner.Site, s state.Stack, approve bool) (int, error) {
+// gcStack removes what is left behind in one stack, and reports whether anything
+// is to be said of it.
+func (a *app) gcStack(ctx context.Context, site *planner.Site, s state.Stack, g gc) (bool, error) {
 	work := planner.OpenSession(site, planner.SessionOptions{Stack: s.Name, Front: s.Front, Command: "gc", Wait: time.Second})
 	defer func() { _ = work.Close(context.WithoutCancel(ctx)) }()
-	left, err := work.Unheard(ctx)
-	if err != nil || len(left) == 0 {
-		return 0, err
+	left, doubtful, err := work.Unheard(ctx, g.every)
+	if err != nil {
+		return true, err
 	}
-	fmt.Fprintf(a.out, "Stack %s, kept by %s, has not mentioned %s since they were made:\n\n", s.Name, s.Front, plural(len(left), "object"))
+	if doubtful > 0 {
+		fmt.Fprintf(a.out, "Stack %s: nobody has asked %s yet whether it knows %s that were made last. Run `terraform plan` for the whole configuration, then this again.\n", s.Name, s.Front, plural(doubtful, "object"))
+	}
+	if len(left) == 0 {
+		return doubtful > 0, nil
+	}
+	fmt.Fprintf(a.out, "Stack %s, kept by %s, knows nothing of %s that it has had made:\n\n", s.Name, s.Front, plural(len(left), "object"))
 	for _, o := range left {
 		fmt.Fprintf(a.out, "  %s %s%s\n", o.Type.Name, o.ID, named(o))
 	}
 	fmt.Fprintln(a.out)
-	if !approve {
+	if !g.approve {
 		if err := a.mayAsk(&applyFlags{}); err != nil {
-			return 0, err
+			return true, err
 		}
 		if err := a.yes("Delete them for good?"); err != nil {
-			return 0, err
+			return true, err
 		}
 	}
 	// Who uses others goes before them: what can't go yet is tried again as long as
@@ -253,11 +266,11 @@ func (a *app) gcStack(ctx context.Context, site *planner.Site, s state.Stack, ap
 			fmt.Fprintf(a.out, "Deleted %s %s.\n", o.Type.Name, o.ID)
 		}
 		if len(still) == len(left) {
-			return len(left), errors.Join(refused...)
+			return true, errors.Join(refused...)
 		}
 		left = still
 	}
-	return 1, nil
+	return true, nil
 }
 
 func named(o planner.UnheardObject) string {

@@ -41,20 +41,14 @@ func (s *store) Heard(ctx context.Context, stack string, ids []string) error {
 }
 
 func (s *store) hear(ctx context.Context, stack string, ids []string) error {
-	// Look first: most have been heard of, and a look takes no writer's turn.
-	var unheard []string
+	// Look first: where everybody has been heard of, nothing is to be written.
+	unheard := false
 	if err := s.read(ctx, func(c *conn) error {
-		for _, id := range ids {
-			r, err := c.one(`SELECT 1 FROM records r JOIN stacks s ON s.id = r.stack WHERE s.name = ? AND r.id = ? AND r.unheard = 1`, stack, id)
-			if err != nil {
-				return err
-			}
-			if r != nil {
-				unheard = append(unheard, id)
-			}
-		}
-		return nil
-	}); err != nil || len(unheard) == 0 {
+		r, err := c.one(`SELECT EXISTS (SELECT 1 FROM records r WHERE r.stack = s.id AND r.unheard = 1)
+			OR EXISTS (SELECT 1 FROM runs r WHERE r.stack = s.id AND r.status = 'running') FROM stacks s WHERE s.name = ?`, stack)
+		unheard = r != nil && r.bool(0)
+		return err
+	}); err != nil || !unheard {
 		return err
 	}
 	return s.write(ctx, func(c *conn) error {
@@ -62,11 +56,12 @@ func (s *store) hear(ctx context.Context, stack string, ids []string) error {
 		if err != nil {
 			return err
 		}
-		for _, id := range unheard {
+		for _, id := range ids {
 			if _, err := c.exec(`UPDATE records INDEXED BY records_unheard SET unheard = 0 WHERE stack = ? AND id = ? AND unheard = 1`, number, id); err != nil {
 				return err
 			}
 		}
-		return nil
+		_, err = c.exec(`UPDATE stacks SET heard = (SELECT ifnull(max(id), 0) FROM runs WHERE stack = ?) WHERE id = ?`, number, number)
+		return err
 	})
 }

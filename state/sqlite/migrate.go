@@ -209,6 +209,7 @@ CREATE TABLE shares (
 CREATE INDEX shares_by_holder ON shares (stack, address);
 `, `
 ALTER TABLE stacks ADD COLUMN front TEXT NOT NULL DEFAULT ''; -- the front end that keeps it; '': cairn
+ALTER TABLE stacks ADD COLUMN heard INTEGER NOT NULL DEFAULT 0; -- the newest run that the front end could know of when it was heard last
 ALTER TABLE locks ADD COLUMN front TEXT NOT NULL DEFAULT '';
 
 ALTER TABLE records ADD COLUMN unheard INTEGER NOT NULL DEFAULT 0;

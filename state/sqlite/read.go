@@ -64,12 +64,12 @@ func qualify(table, columns string) string {
 func (s *store) Snapshot(ctx context.Context, stack string) (*state.Snapshot, error) {
 	snap := &state.Snapshot{Stack: stack}
 	err := s.read(ctx, func(c *conn) error {
-		r, err := c.one(`SELECT id, front, serial FROM stacks WHERE name = ?`, stack)
+		r, err := c.one(`SELECT id, front, serial, heard FROM stacks WHERE name = ?`, stack)
 		if err != nil || r == nil {
 			return err
 		}
 		id := r.int(0)
-		snap.Front, snap.Serial = r.text(1), r.int(2)
+		snap.Front, snap.Serial, snap.Heard = r.text(1), r.int(2), r.int(3)
 		if snap.Lock, err = lockAt(c, id); err != nil {
 			return err
 		}
