@@ -39,12 +39,12 @@ func (l *loader) terraformBlock(f *folder, b *block) {
 		return
 	}
 	passed := false
-	c := l.contents(b.body, &shape{open: true}, "a terraform block", func(_ *content, x *block) { passed = true })
+	c := l.contents(b.body, &shape{open: true}, "a terraform block", func(_ *content, x *block) { passed = passed || x.typ != "required_providers" })
 	for _, a := range c.args {
 		passed = passed || a.name != "required_version"
 	}
 	if passed && f.rel == "." && !slices.ContainsFunc(l.diags, func(d *hcl.Diagnostic) bool { return d.Summary == passedOver }) {
-		l.diags = append(l.diags, warning(b.header, passedOver, "Of terraform blocks cairn reads required_version only. Its state is where cloud.hcl says, and it needs no providers."))
+		l.diags = append(l.diags, warning(b.header, passedOver, "Of terraform blocks cairn reads required_version and required_providers only. Its state is where cloud.hcl says."))
 	}
 }
 

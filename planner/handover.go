@@ -70,6 +70,24 @@ func Takeover(snap *state.Snapshot, objects []Kept) ([]state.End, error) {
 	return ends, nil
 }
 
+// SetOutputs writes the outputs of a stack in a run of their own, as another front
+// end has had them.
+func SetOutputs(ctx context.Context, site *Site, snap *state.Snapshot, lease state.Lease, command string, outputs []OutputChange) error {
+	run, err := lease.Begin(ctx, state.NewRun{Serial: snap.Serial, Command: command})
+	if err != nil {
+		return err
+	}
+	f := state.Finish{Status: state.RunDone, Outputs: []state.Output{}}
+	for _, o := range outputs {
+		x, err := encodeOutput(site, o.Name, o.After, o.Sensitive)
+		if err != nil {
+			return err
+		}
+		f.Outputs = append(f.Outputs, x)
+	}
+	return lease.Finish(ctx, run, f)
+}
+
 // renamed moves a record and writes what it is there.
 func renamed(from *state.Record, to state.Ref, record state.Record) state.End {
 	record.Address, record.Deposed = to.Address, to.Deposed

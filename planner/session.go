@@ -3,9 +3,7 @@ package planner
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -379,38 +377,4 @@ func (s *Session) tellHeard() {
 	// What is lost of it is said again the next time.
 	_ = s.site.Store.Heard(context.Background(), s.opt.Stack, s.heard)
 	s.heard, s.spoken = nil, false
-}
-
-// reads are the bulk reads of a session, one a type.
-type reads struct {
-	mu  sync.Mutex
-	all map[*schema.Type]func() (func(any) (any, error), error)
-}
-
-// of answers with how to read an object of a type: from one look at the system
-// where its driver can, else one call an object.
-func (r *reads) of(ctx context.Context, site *Site, t *schema.Type) (func(any) (any, error), error) {
-	h := site.Systems.For(t.Name)
-	if h == nil {
-		return nil, fmt.Errorf("nothing in this cloud makes a %s: name a system that does in its cloud file", t.Name)
-	}
-	if !h.CanReadAll() {
-		return func(o any) (any, error) { return h.Read(ctx, o) }, nil
-	}
-	r.mu.Lock()
-	all := r.all[t]
-	if all == nil {
-		ctx := context.WithoutCancel(ctx)
-		all = sync.OnceValues(func() (func(any) (any, error), error) { return h.ReadAll(ctx) })
-		r.all[t] = all
-	}
-	r.mu.Unlock()
-	return all()
-}
-
-// forget has a type read again: something of it was changed.
-func (r *reads) forget(t *schema.Type) {
-	r.mu.Lock()
-	delete(r.all, t)
-	r.mu.Unlock()
 }

@@ -40,17 +40,28 @@ func (a *app) importTerraform(ctx context.Context, dir, file string) error {
 	if err != nil {
 		return err
 	}
-	objects, err := tfstate.Read(text, lang.TerraformPrefix)
+	theirs, err := tfstate.Read(text, lang.TerraformPrefix)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	return a.handOver(ctx, dir, "state import-terraform", state.Terraform, "", func(_ *planner.Site, snap *state.Snapshot) ([]state.End, string, error) {
-		kept := make([]planner.Kept, len(objects))
-		for i, o := range objects {
+	const command = "state import-terraform"
+	return a.handOver(ctx, dir, command, state.Terraform, "", func(site *planner.Site, snap *state.Snapshot, lease state.Lease) ([]state.End, string, error) {
+		kept := make([]planner.Kept, len(theirs.Objects))
+		for i, o := range theirs.Objects {
 			kept[i] = planner.Kept(o)
 		}
 		ends, err := planner.Takeover(snap, kept)
-		return ends, fmt.Sprintf("Stack %s is cairn's now: %s. `cairn plan` says whether anything is to be done.\n", snap.Stack, plural(len(objects), "object")), err
+		if err != nil {
+			return nil, "", err
+		}
+		outputs := make([]planner.OutputChange, len(theirs.Outputs))
+		for i, o := range theirs.Outputs {
+			outputs[i] = planner.OutputChange{Name: o.Name, After: o.Value, Sensitive: o.Sensitive}
+		}
+		if err := planner.SetOutputs(ctx, site, snap, lease, command, outputs); err != nil {
+			return nil, "", err
+		}
+		return ends, fmt.Sprintf("Stack %s is cairn's now: %s. `cairn plan` says whether anything is to be done.\n", snap.Stack, plural(len(kept), "object")), nil
 	})
 }
 
@@ -88,7 +99,7 @@ func (a *app) exportTerraform(ctx context.Context, dir, out string, approve bool
 			return err
 		}
 	}
-	return a.handOver(ctx, dir, "state export-terraform", "", state.Terraform, func(site *planner.Site, snap *state.Snapshot) ([]state.End, string, error) {
+	return a.handOver(ctx, dir, "state export-terraform", "", state.Terraform, func(site *planner.Site, snap *state.Snapshot, _ state.Lease) ([]state.End, string, error) {
 		given, ends, err := planner.GiveAway(ctx, site, snap, state.Terraform)
 		if err != nil {
 			return nil, "", err
@@ -120,7 +131,7 @@ func importBlocks(given []planner.GivenAway) string {
 }
 
 // handOver gives a stack from one front end to another, in one transaction.
-func (a *app) handOver(ctx context.Context, dir, command, from, to string, edit func(*planner.Site, *state.Snapshot) ([]state.End, string, error)) error {
+func (a *app) handOver(ctx context.Context, dir, command, from, to string, edit func(*planner.Site, *state.Snapshot, state.Lease) ([]state.End, string, error)) error {
 	site, name, err := a.stackSite(ctx, dir)
 	if err != nil {
 		return err
@@ -145,7 +156,7 @@ func (a *app) handOver(ctx context.Context, dir, command, from, to string, edit 
 	if snap, err = site.Store.Snapshot(ctx, name); err != nil {
 		return err
 	}
-	ends, said, err := edit(site, snap)
+	ends, said, err := edit(site, snap, lease)
 	if err != nil {
 		return err
 	}

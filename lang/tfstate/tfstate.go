@@ -7,7 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/cairncloud/cairn/resources/address"
 )
@@ -28,9 +33,23 @@ type Object struct {
 	Deps                []string // addresses of blocks, as records of cairn's have them
 }
 
+// An Output is a root output of a state.
+type Output struct {
+	Name      string
+	Value     cty.Value
+	Sensitive bool
+}
+
+// A State is what is read of a state.
+type State struct {
+	Objects []Object
+	Outputs []Output
+}
+
 type file struct {
-	Version   int        `json:"version"`
-	Resources []resource `json:"resources"`
+	Version   int               `json:"version"`
+	Outputs   map[string]output `json:"outputs"`
+	Resources []resource        `json:"resources"`
 }
 
 type resource struct {
@@ -40,6 +59,12 @@ type resource struct {
 	Name      string     `json:"name"`
 	Provider  string     `json:"provider"`
 	Instances []instance `json:"instances"`
+}
+
+type output struct {
+	Value     json.RawMessage `json:"value"`
+	Type      json.RawMessage `json:"type"`
+	Sensitive bool            `json:"sensitive"`
 }
 
 type instance struct {
@@ -54,9 +79,9 @@ type instance struct {
 	Deps    []string `json:"dependencies"`
 }
 
-// Read lists the objects of a provider's types, which have its prefix. Others are
-// passed over: they are some other provider's.
-func Read(text []byte, prefix string) ([]Object, error) {
+// Read lists the objects of a provider's types, which have its prefix, and the
+// outputs. Other objects are passed over: they are some other provider's.
+func Read(text []byte, prefix string) (*State, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("it has %d bytes, and %d is the limit", len(text), MaxBytes)
 	}
@@ -67,7 +92,7 @@ func Read(text []byte, prefix string) ([]Object, error) {
 	if f.Version != 4 {
 		return nil, fmt.Errorf("it has version %d of the format, and 4 is read: have a Terraform of this decade write it anew with `terraform refresh`", f.Version)
 	}
-	var all []Object
+	var all State
 	for _, r := range f.Resources {
 		name, ours := strings.CutPrefix(r.Type, prefix)
 		if r.Mode != "managed" || !ours {
@@ -78,12 +103,24 @@ func Read(text []byte, prefix string) ([]Object, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%s.%s: %w", r.Type, r.Name, err)
 			}
-			if all = append(all, o); len(all) > maxObjects {
+			if all.Objects = append(all.Objects, o); len(all.Objects) > maxObjects {
 				return nil, fmt.Errorf("it has more than %d objects", maxObjects)
 			}
 		}
 	}
-	return all, nil
+	for _, name := range slices.Sorted(maps.Keys(f.Outputs)) {
+		x := f.Outputs[name]
+		t, err := ctyjson.UnmarshalType(x.Type)
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", name, err)
+		}
+		v, err := ctyjson.Unmarshal(x.Value, t)
+		if err != nil {
+			return nil, fmt.Errorf("output %s: %w", name, err)
+		}
+		all.Outputs = append(all.Outputs, Output{name, v, x.Sensitive})
+	}
+	return &all, nil
 }
 
 func (r *resource) object(typ string, i instance, prefix string) (Object, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -68,31 +69,37 @@ func (k *kind) IdentitySchema(_ context.Context, _ resource.IdentitySchemaReques
 }
 
 func (k *kind) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	raw, err := tftypes.Transform(req.Plan.Raw, func(p *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
-		if v.IsKnown() {
-			return v, nil
-		}
-		return madeUp(v.Type()), nil
-	})
-	if err != nil {
+	var s resource.SchemaResponse
+	k.like.Schema(ctx, resource.SchemaRequest{}, &s)
+	var vals map[string]tftypes.Value
+	if err := req.Plan.Raw.As(&vals); err != nil {
 		resp.Diagnostics.AddError("made up", err.Error())
 		return
 	}
-	resp.State = tfsdk.State{Raw: raw, Schema: req.Plan.Schema}
+	for name, v := range vals {
+		if !v.IsKnown() {
+			vals[name] = madeUp(v.Type(), s.Schema.Attributes[name])
+		}
+	}
+	resp.State = tfsdk.State{Raw: tftypes.NewValue(req.Plan.Raw.Type(), vals), Schema: req.Plan.Schema}
 	resp.Diagnostics.Append(resp.Identity.SetAttribute(ctx, path.Root("id"), "x")...)
 }
 
 // madeUp is a value of about the size of a real one.
-func madeUp(t tftypes.Type) tftypes.Value {
+func madeUp(t tftypes.Type, a schema.Attribute) tftypes.Value {
 	switch t := t.(type) {
 	case tftypes.List:
-		return tftypes.NewValue(t, []tftypes.Value{madeUp(t.ElementType)})
+		return tftypes.NewValue(t, []tftypes.Value{madeUp(t.ElementType, a)})
 	case tftypes.Set:
-		return tftypes.NewValue(t, []tftypes.Value{madeUp(t.ElementType)})
+		return tftypes.NewValue(t, []tftypes.Value{madeUp(t.ElementType, a)})
 	case tftypes.Object:
 		vals := map[string]tftypes.Value{}
 		for k, at := range t.AttributeTypes {
-			vals[k] = madeUp(at)
+			vals[k] = tftypes.NewValue(at, nil)
+			// What is not computed, Terraform would take for something that was taken out.
+			if n, ok := a.(schema.ListNestedAttribute); ok && n.NestedObject.Attributes[k].IsComputed() {
+				vals[k] = madeUp(at, n.NestedObject.Attributes[k])
+			}
 		}
 		return tftypes.NewValue(t, vals)
 	}

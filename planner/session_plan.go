@@ -1,0 +1,328 @@
+package planner
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/state"
+)
+
+// Plan foresees what an object comes to. It changes nothing but reservations.
+func (s *Session) Plan(ctx context.Context, a Asked) (Foreseen, error) {
+	return ask(ctx, s, func() (Foreseen, error) {
+		w, err := s.look(ctx)
+		if err != nil {
+			return Foreseen{}, err
+		}
+		s.spoken = true
+		if a.Config, err = w.given(a.Type, a.Config, s.opt.Given); err != nil {
+			f := ForeseePurely(a)
+			f.Problems = schema.AsProblems(err)
+			return f, nil
+		}
+		return s.foresee(ctx, w, a)
+	})
+}
+
+func (s *Session) foresee(ctx context.Context, w *walk, a Asked) (Foreseen, error) {
+	f := ForeseePurely(a)
+	if f.Action == schema.NoOp || f.Action == schema.ReplaceObject || len(f.Problems) > 0 || !a.Config.IsWhollyKnown() {
+		return f, nil // of a replacement, the new object is planned in a call of its own
+	}
+	key := ""
+	if s.opt.Reserve > 0 && a.Prior.IsNull() {
+		key = keyOf(a.Type, a.Config)
+	}
+	if key != "" {
+		return s.reserve(ctx, w, a, f, key)
+	}
+	done := w.trying()
+	c, problems := s.lay(w, a, "")
+	done(false)
+	f.Problems = w.certain(c, problems)
+	if len(problems) > 0 || f.Action != schema.Update || c == nil {
+		return f.unchosen(a), nil
+	}
+	// What the update keeps of what cairn chose is known; what it chooses anew is not
+	// before it is made.
+	f.Planned = c.Planned
+	f.Changed = c.Changed
+	return f.unchosen(a), nil
+}
+
+// ForeseePurely is Plan without a cloud: what the declaration alone says.
+func ForeseePurely(a Asked) Foreseen {
+	f := Foreseen{Change: a.Type.Plan(a.Prior, a.Type.Fill(a.Config))}
+	f.Problems = f.Change.Problems
+	return f.unchosen(a)
+}
+
+// trying has what is laid from now on undone, unless it is said to be kept.
+func (w *walk) trying() (done func(keep bool)) {
+	undo := &cleanup{}
+	w.undo, w.ledger.undo, w.ledger.refused = undo, undo, nil
+	return func(keep bool) {
+		if !keep {
+			undo.run()
+		}
+		w.undo, w.ledger.undo = nil, nil
+	}
+}
+
+// certain makes warnings of what may be otherwise when the object's turn comes:
+// what stands in its way now may go before it in the same apply. What another
+// stack has does not, and values that no object can have stay so.
+func (w *walk) certain(c *Change, problems schema.Problems) schema.Problems {
+	if c == nil || c.Planned == cty.NilVal || len(w.ledger.refused) > 0 {
+		return problems
+	}
+	for i := range problems {
+		problems[i].Warning = true
+	}
+	return problems
+}
+
+// unchosen hides what an apply may still choose otherwise: what the author leaves
+// to cairn and the object does not have yet.
+func (f Foreseen) unchosen(a Asked) Foreseen {
+	t := a.Type
+	vals := f.Planned.AsValueMap()
+	fresh := f.Action == schema.Create || f.Action == schema.ReplaceObject
+	for _, x := range t.Attributes {
+		v, was := vals[x.Name], cty.NilVal
+		if !a.Prior.IsNull() && !fresh {
+			was = a.Prior.GetAttr(x.Name)
+		}
+		switch {
+		case x.Source == schema.Live && f.Action == schema.Update:
+			vals[x.Name] = cty.UnknownVal(v.Type())
+		case x.Source == schema.Assigned && x.Copies != "":
+			vals[x.Name] = vals[x.Copies]
+		case x.Source == schema.Assigned && (!x.Settable || a.Config.GetAttr(x.Name).IsNull()):
+			if was == cty.NilVal || f.Action == schema.Update && !same(plain(v), plain(was)) {
+				vals[x.Name] = cty.UnknownVal(v.Type())
+			}
+		case f.Action != schema.NoOp:
+			vals[x.Name] = x.Unchosen(v, was)
+		}
+	}
+	for _, x := range t.Attributes { // a copy of what has just become unknown
+		if x.Copies != "" {
+			vals[x.Name] = vals[x.Copies]
+		}
+	}
+	f.Planned = cty.ObjectVal(vals)
+	return f
+}
+
+func plain(v cty.Value) cty.Value {
+	v, _ = v.UnmarkDeep()
+	return v
+}
+
+// lay finds out which changes an object takes: its own, and those of what it
+// brings along. id is the one of a new object; "" for any. Nothing to do: nil.
+func (s *Session) lay(w *walk, a Asked, id string) (*Change, schema.Problems) {
+	w.plan = s.blank()
+	w.changed, w.replaced = map[*lang.Block][]*Change{}, map[*lang.Block]bool{}
+	w.placing.wants, w.placing.failed, w.placing.solved = nil, false, nil
+	w.ledger.pending = nil
+	block := &lang.Block{Type: a.Type, Timeouts: a.Timeouts, Lifecycle: &lang.Lifecycle{}}
+	p := s.known(w, a)
+	if a.Config.IsNull() {
+		return s.layDown(w, a, p, block)
+	}
+	if p == nil {
+		if p = s.astray(w, a); p != nil {
+			id = p.record.ID
+		}
+	}
+	c := &Change{Type: a.Type, block: block, unkept: a.Once, ID: id, Imported: a.Adopts}
+	switch {
+	case p != nil:
+		c.Address, c.record, c.ID = p.addr, p.record, p.record.ID
+	case c.ID == "":
+		c.ID = uuid.NewString()
+		fallthrough
+	default:
+		c.Address = s.standing(a.Type, c.ID)
+	}
+	c.name = c.Address.String()
+	for _, o := range w.priors.owned[c.Address] {
+		o.met = false
+	}
+	diags := w.decide(c, p, pinned(a))
+	if w.placing.failed {
+		_, d := w.batch()
+		diags = append(diags, d...)
+	}
+	for _, k := range w.ledger.over() {
+		if d := w.overdrawn(c, k); d != nil {
+			diags = append(diags, d)
+		}
+	}
+	if !diags.HasErrors() {
+		for _, x := range w.plan.Changes {
+			diags = append(diags, w.among(x)...)
+		}
+	}
+	for _, o := range w.priors.owned[c.Address] {
+		if !o.met && !diags.HasErrors() {
+			d, err := w.deletion(o)
+			if err != nil {
+				return nil, schema.AsProblems(err)
+			}
+			w.plan.Changes = append(w.plan.Changes, d)
+		}
+	}
+	problems := problemsOf(diags)
+	if c.Planned == cty.NilVal && p != nil && len(problems) == 0 { // as it is
+		v, err := w.priors.value(p)
+		if err != nil {
+			return nil, schema.AsProblems(err)
+		}
+		c.Planned = v
+	}
+	if name := a.broken(c.Planned); name != "" && len(problems) == 0 {
+		problems = append(problems, schema.Problem{Attribute: name, Summary: fmt.Sprintf("%s is not what the plan has shown", name),
+			Detail: "What it was chosen from was changed since, perhaps by the same apply. Nothing was made of it: plan again."})
+	}
+	if c.Action.Replaces() && len(problems) == 0 {
+		problems = append(problems, schema.Problem{Summary: "The object needs a new one in its place", Detail: fmt.Sprintf("Its %s changed since it was planned. Plan again.", quoted(c.Replaces))})
+	}
+	return c, problems
+}
+
+// broken names an attribute of which a plan has said something else.
+func (a Asked) broken(now cty.Value) string {
+	if a.Planned == cty.NilVal || a.Planned.IsNull() || now == cty.NilVal {
+		return ""
+	}
+	return contradicts(a.Type, a.Planned, now)
+}
+
+// layDown finds out what it takes to delete an object.
+func (s *Session) layDown(w *walk, a Asked, p *prior, block *lang.Block) (*Change, schema.Problems) {
+	for _, x := range append([]*prior{p}, w.priors.owned[p.addr]...) {
+		d, err := w.deletion(x)
+		if err != nil {
+			return nil, schema.AsProblems(err)
+		}
+		d.block = block
+		w.plan.Changes = append(w.plan.Changes, d)
+	}
+	return w.plan.Changes[0], nil
+}
+
+// known is an object as the front end has it.
+func (s *Session) known(w *walk, a Asked) *prior {
+	if a.Prior.IsNull() {
+		return nil
+	}
+	id := a.ID
+	if id == "" {
+		id = idOf(a.Prior)
+	}
+	addr := s.standing(a.Type, id)
+	p := &prior{addr: addr, typ: a.Type, actual: a.Prior}
+	if have := w.priors.at[addr]; have != nil {
+		if !a.unheard {
+			s.mention(have)
+		}
+		p.record = have.record
+	} else {
+		p.record = &state.Record{Address: addr.String(), Type: a.Type.Name, ID: id, SchemaVersion: a.Type.Version}
+	}
+	return p
+}
+
+// idOf is the id of an object, "" when it is not known.
+func idOf(v cty.Value) string {
+	if v.IsNull() || !v.IsKnown() || !v.Type().HasAttribute("id") {
+		return ""
+	}
+	id := v.GetAttr("id")
+	if id.IsNull() || !id.IsKnown() {
+		return ""
+	}
+	return id.AsString()
+}
+
+// keyOf is what a front end's object is known by before it has an id: project,
+// type and name. "" when its author gave it no name.
+func keyOf(t *schema.Type, v cty.Value) string {
+	name := textOf(t, v, "name")
+	if name == "" {
+		return ""
+	}
+	return strings.Join([]string{t.Name, textOf(t, v, "project_id"), name}, "\n")
+}
+
+func textOf(t *schema.Type, v cty.Value, attribute string) string {
+	if t.Attribute(attribute) == nil {
+		return ""
+	}
+	x := plain(v.GetAttr(attribute))
+	if x.IsNull() || !x.IsKnown() || x.Type() != cty.String {
+		return ""
+	}
+	return x.AsString()
+}
+
+// astray finds the object that an earlier call has made for the same author's
+// object, and that the front end has not heard of: it is taken over if it can
+// become what is asked for.
+func (s *Session) astray(w *walk, a Asked) *prior {
+	name := textOf(a.Type, a.Config, "name")
+	if name == "" {
+		return nil
+	}
+	project := textOf(a.Type, a.Config, "project_id")
+	for o := range w.world.Where(a.Type.Go(), "name", name) {
+		id := strings.Join(a.Type.Texts(o, "id"), "")
+		p := w.priors.at[s.standing(a.Type, id)]
+		if p == nil || !p.record.Unheard {
+			continue
+		}
+		v, err := w.priors.value(p)
+		if err != nil || project != "" && project != textOf(a.Type, v, "project_id") {
+			continue
+		}
+		if change := a.Type.Plan(v, a.Type.Fill(a.Config)); change.Action == schema.ReplaceObject || len(change.Problems) > 0 {
+			continue
+		}
+		return p
+	}
+	return nil
+}
+
+// pinned is a configuration with what its plan has promised.
+func pinned(a Asked) cty.Value {
+	if a.Planned == cty.NilVal || a.Planned.IsNull() {
+		return a.Config
+	}
+	vals := a.Config.AsValueMap()
+	for _, x := range a.Type.Attributes {
+		vals[x.Name] = x.Pinned(vals[x.Name], a.Planned.GetAttr(x.Name))
+	}
+	return cty.ObjectVal(vals)
+}
+
+func problemsOf(diags hcl.Diagnostics) schema.Problems {
+	var all schema.Problems
+	for _, d := range diags {
+		x, ok := d.Extra.(schema.Problem)
+		if !ok {
+			x = schema.Problem{Summary: d.Summary, Detail: d.Detail}
+		}
+		all = append(all, x)
+	}
+	return all
+}
