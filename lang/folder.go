@@ -264,19 +264,22 @@ func (f *folder) typeName(word string) string {
 	if name, ok := strings.CutPrefix(word, TerraformPrefix); ok {
 		return name
 	}
-	if TerraformName(word) == word {
+	if strings.HasPrefix(word, "random_") || word == terraformData {
 		return word
 	}
 	return ""
 }
 
+// terraformData is the one type that every Terraform has built in.
+const terraformData = "terraform_data"
+
 // TerraformPrefix begins the names of cairn's types in Terraform.
 const TerraformPrefix = "cairn_"
 
 // TerraformName is what a type of cairn is called in Terraform: with cairn's
-// prefix, but for the few that have the names that other providers gave them.
+// prefix, but for the one that Terraform has built in.
 func TerraformName(name string) string {
-	if strings.HasPrefix(name, "random_") || name == "terraform_data" {
+	if name == terraformData {
 		return name
 	}
 	return TerraformPrefix + name

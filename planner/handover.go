@@ -113,8 +113,9 @@ type GivenAway struct {
 }
 
 // GiveAway is the edit that leaves a stack's objects to another front end, which
-// finds them by their ids.
-func GiveAway(ctx context.Context, site *Site, snap *state.Snapshot, front string) ([]GivenAway, []state.End, error) {
+// finds them by their ids. Of a type that the front end makes itself, the records
+// go.
+func GiveAway(ctx context.Context, site *Site, snap *state.Snapshot, front string, theirs func(*schema.Type) bool) ([]GivenAway, []state.End, error) {
 	var given []GivenAway
 	var ends []state.End
 	parents := map[string]address.Object{}
@@ -134,6 +135,11 @@ func GiveAway(ctx context.Context, site *Site, snap *state.Snapshot, front strin
 			}
 			if r.Deposed != "" {
 				return nil, nil, fmt.Errorf("%s has a replaced object that is still to be deleted: apply first", r.Address)
+			}
+			if theirs(t) {
+				given = append(given, GivenAway{o, t, r.ID})
+				ends = append(ends, state.End{Remove: &state.Ref{Address: r.Address}, Release: r.Address})
+				continue
 			}
 			record := *r
 			record.Want = nil

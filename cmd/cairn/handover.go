@@ -16,6 +16,7 @@ import (
 	"github.com/cairncloud/cairn/lang/tfstate"
 	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/resources/address"
+	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -100,7 +101,7 @@ func (a *app) exportTerraform(ctx context.Context, dir, out string, approve bool
 		}
 	}
 	return a.handOver(ctx, dir, "state export-terraform", "", state.Terraform, func(site *planner.Site, snap *state.Snapshot, _ state.Lease) ([]state.End, string, error) {
-		given, ends, err := planner.GiveAway(ctx, site, snap, state.Terraform)
+		given, ends, err := planner.GiveAway(ctx, site, snap, state.Terraform, func(t *schema.Type) bool { return lang.TerraformName(t.Name) == t.Name })
 		if err != nil {
 			return nil, "", err
 		}
@@ -124,7 +125,7 @@ func importBlocks(given []planner.GivenAway) string {
 			b.WriteByte('\n')
 		}
 		to := g.Address
-		to.Type = lang.TerraformPrefix + to.Type
+		to.Type = lang.TerraformName(to.Type)
 		fmt.Fprintf(&b, "import {\n  to = %s\n  id = %s\n}\n", to, address.Quote(g.ID))
 	}
 	return b.String()

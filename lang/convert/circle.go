@@ -323,7 +323,7 @@ func loop(set []*lang.Block, edges [][]int) []*lang.Block {
 // takeOut makes the elements of a list resources of their own, after its block.
 func (w *writer) takeOut(l *list) {
 	x, b := l.file, l.block
-	owner, other := TerraformName(b.Labels[0])+"."+b.Labels[1], mentionText(x, l.closes)
+	owner, other := lang.TerraformName(b.Labels[0])+"."+b.Labels[1], mentionText(x, l.closes)
 	self, repeat := owner, ""
 	for word, key := range map[string]string{"count": "[count.index]", "for_each": "[each.key]"} {
 		if a := b.Body.Attributes[word]; a != nil {
@@ -337,7 +337,7 @@ func (w *writer) takeOut(l *list) {
 	last := l.tuple.SrcRange.Start.Byte + 1
 	for i, e := range l.elements {
 		name := l.folder.free(l.typ.Name, b.Labels[1]+"_"+w.about(l, e, fmt.Sprint(i+1)))
-		names = append(names, TerraformName(l.typ.Name)+"."+name)
+		names = append(names, lang.TerraformName(l.typ.Name)+"."+name)
 		if i > 0 {
 			text.WriteString("\n")
 		}
@@ -345,7 +345,7 @@ func (w *writer) takeOut(l *list) {
 			text.WriteString("\n" + c)
 		}
 		last = e.SrcRange.End.Byte
-		fmt.Fprintf(&text, "\nresource %q %q {\n%s  %s = %s.id\n%s\n}", TerraformName(l.typ.Name), name, repeat, l.owner.Name, self, e.arguments(x))
+		fmt.Fprintf(&text, "\nresource %q %q {\n%s  %s = %s.id\n%s\n}", lang.TerraformName(l.typ.Name), name, repeat, l.owner.Name, self, e.arguments(x))
 	}
 	x.put(lineOf(x.src, l.arg.SrcRange.Start.Byte, l.arg.SrcRange.End.Byte, ""))
 	x.put(b.CloseBraceRange.End.Byte, b.CloseBraceRange.End.Byte, text.String())

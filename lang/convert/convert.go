@@ -30,15 +30,6 @@ type Output struct {
 // stacks.
 type Copy struct{ From, To string }
 
-// TerraformName is what cairn's types are called in Terraform. Terraform itself
-// brings one of them along.
-func TerraformName(typ string) string {
-	if typ == "terraform_data" {
-		return typ
-	}
-	return lang.TerraformPrefix + typ
-}
-
 // beyond are the functions that Terraform has of cairn's provider only.
 var beyond = sync.OnceValue(lang.Beyond)
 

@@ -149,7 +149,7 @@ func (c *converter) typeName(name string) string {
 	if c.Native {
 		return name
 	}
-	return TerraformName(name)
+	return lang.TerraformName(name)
 }
 
 func (c *converter) block(f *foreignFolder, x *foreignFile, b *hclsyntax.Block) {

@@ -38,7 +38,7 @@ func (w *writer) order(all lists, gone map[*list]bool) {
 				var names []string
 				for _, first := range w.before(own, m, edges) {
 					edges[own.Index] = append(edges[own.Index], first.Index)
-					names = append(names, TerraformName(first.Addr.Type)+"."+first.Name)
+					names = append(names, lang.TerraformName(first.Addr.Type)+"."+first.Name)
 				}
 				if len(names) > 0 {
 					dependOn(x, b, names)

@@ -198,7 +198,7 @@ func (w *writer) block(f *stackFolder, x *stackFile, b *hclsyntax.Block) {
 		return
 	case "resource", "data":
 		if len(b.Labels) == 2 {
-			x.replace(b.LabelRanges[0], strconv.Quote(TerraformName(b.Labels[0])))
+			x.replace(b.LabelRanges[0], strconv.Quote(lang.TerraformName(b.Labels[0])))
 		}
 	case "module":
 		w.source(f, x, b)
@@ -257,7 +257,7 @@ func (w *writer) reference(x *stackFile, t hcl.Traversal) {
 		}
 		return
 	}
-	x.replace(r, TerraformName(name))
+	x.replace(r, lang.TerraformName(name))
 }
 
 // outside tells of files that the output leaves behind.
@@ -302,7 +302,7 @@ func (w *writer) address(x *stackFile, b *hclsyntax.Block) {
 		if !ok {
 			continue
 		}
-		x.replace(r, TerraformName(name))
+		x.replace(r, lang.TerraformName(name))
 		w.movable(b, a, ref.Traversal, i)
 	}
 }
