@@ -72,7 +72,9 @@ func (e *execution) record(x *Change, v cty.Value) (*state.Record, error) {
 		return nil, err
 	}
 	r := &state.Record{Address: x.name, Type: x.Type.Name, ID: x.ID, SchemaVersion: x.Type.Version, CreateBeforeDestroy: x.cbd,
-		Want: x.want, Attrs: clear, Secret: secret, Serial: e.plan.Serial, Unheard: e.unheard && x.Action == Create && x.parent == nil}
+		Want: x.want, Attrs: clear, Secret: secret, Serial: e.plan.Serial,
+		// One that is taken over may be lost again before its front end has kept it.
+		Unheard: e.unheard && x.parent == nil && (x.Action == Create || x.record != nil && x.record.Unheard)}
 	if x.block != nil {
 		r.Deps = e.deps(x.block)
 		if len(x.follows) > 0 {

@@ -54,6 +54,9 @@ type SessionOptions struct {
 	// Idle is how long the lock is kept while nobody wants anything. Zero: half a
 	// second.
 	Idle time.Duration
+	// Gone reports that the front end is no more: nothing is begun for it then, since
+	// nobody would hear of it. nil: it never is.
+	Gone func() bool
 }
 
 // Asked is one object as a front end knows it.
@@ -73,7 +76,8 @@ type Asked struct {
 	// Adopts is the id by which Prior was found, of an object that nobody keeps.
 	Adopts string
 
-	unheard bool // it is not the front end that asks
+	unheard bool   // it is not the front end that asks
+	takes   *prior // the lost object that has what this one is to have
 }
 
 // An Object is one of the stack's.
@@ -114,6 +118,8 @@ func (s *Session) Check(ctx context.Context) error {
 		return err
 	})
 }
+
+var errGone = errors.New("who asked for it is gone")
 
 var errClosed = errors.New("the session is closed")
 
@@ -216,6 +222,8 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 // begin takes the lock and opens a run, once what a killed one has left is done.
 func (s *Session) begin(ctx context.Context) error {
 	switch {
+	case s.opt.Gone != nil && s.opt.Gone():
+		return errGone
 	case s.broken != nil:
 		return s.broken
 	case s.closing:
@@ -235,6 +243,9 @@ func (s *Session) begin(ctx context.Context) error {
 	var undo cleanup
 	defer func() { undo.run() }()
 	undo.add(func() { _ = lease.Release() })
+	if s.opt.Gone != nil && s.opt.Gone() { // while it waited for the lock
+		return errGone
+	}
 	if _, err := Recover(ctx, s.site, s.opt.Stack, lease); err != nil {
 		return err
 	}

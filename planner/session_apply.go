@@ -93,6 +93,10 @@ func (s *Session) submit(ctx context.Context, a Asked) (*submission, error) {
 		if len(problems) > 0 {
 			pending := w.ledger.pending
 			done(false)
+			if p := s.blocking(w, a, pending); p != nil && a.takes == nil {
+				a.takes = p
+				continue
+			}
 			if gone, err := s.letGo(ctx, w, pending); gone || err != nil {
 				if err != nil {
 					return nil, err
@@ -127,9 +131,6 @@ func knownOf(a Asked) cty.Value {
 // intend writes the steps of a change into the journal, with what it claims.
 func (s *Session) intend(ctx context.Context, w *walk, c *Change, kept *state.Reservation) (*submission, error) {
 	sub := &submission{change: c, value: c.Planned}
-	if p := w.priors.at[c.Address]; p != nil && c.Action != Delete {
-		s.mention(p)
-	}
 	course, err := w.plan.course()
 	if err != nil {
 		return nil, err
@@ -167,8 +168,25 @@ func (w *walk) clash(c *Change) schema.Problems {
 		if holder, err := address.Parse(t.from); err == nil && holder.Parent() == c.Address || t.from == c.name {
 			continue
 		}
-		return schema.Problems{{Summary: fmt.Sprintf("%s %s is taken", t.space, t.key),
-			Detail: fmt.Sprintf("%s has it. Leave the choice to cairn, choose another one, or let that one go first.", t.from)}}
+		remedy := "Leave the choice to cairn, choose another one, or let that one go first."
+		if holder, err := address.Parse(t.from); err == nil && w.adrift(w.priors.at[holder]) {
+			remedy = "It was made by an apply that was killed: `cairn gc` removes it."
+		}
+		return schema.Problems{{Summary: fmt.Sprintf("%s %s is taken", t.space, t.key), Detail: fmt.Sprintf("%s has it. %s", t.from, remedy)}}
+	}
+	return nil
+}
+
+// blocking finds the lost object that has what another one is to have, and can
+// become that one.
+func (s *Session) blocking(w *walk, a Asked, pending []takeover) *prior {
+	if !a.Prior.IsNull() || a.Config.IsNull() {
+		return nil
+	}
+	for _, t := range pending {
+		if holder, err := address.Parse(t.from); err == nil && w.becomes(w.priors.at[holder], a) {
+			return w.priors.at[holder]
+		}
 	}
 	return nil
 }

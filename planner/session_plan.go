@@ -140,9 +140,7 @@ func (s *Session) lay(w *walk, a Asked, id string) (*Change, schema.Problems) {
 		return s.layDown(w, a, p, block)
 	}
 	if p == nil {
-		if p = s.astray(w, a); p != nil {
-			id = p.record.ID
-		}
+		p = s.astray(w, a)
 	}
 	c := &Change{Type: a.Type, block: block, unkept: a.Once, ID: id, Imported: a.Adopts}
 	switch {
@@ -276,10 +274,31 @@ func textOf(t *schema.Type, v cty.Value, attribute string) string {
 	return x.AsString()
 }
 
-// astray finds the object that an earlier call has made for the same author's
-// object, and that the front end has not heard of: it is taken over if it can
-// become what is asked for.
+// adrift reports that the front end does not know of an object that it has had made:
+// it has not mentioned it when it was heard last, after the run that made it.
+func (w *walk) adrift(p *prior) bool {
+	return p != nil && p.record.Unheard && p.record.Run <= w.snap.Heard
+}
+
+// becomes reports whether a lost object can become what is asked for.
+func (w *walk) becomes(p *prior, a Asked) bool {
+	if !w.adrift(p) || p.typ != a.Type {
+		return false
+	}
+	v, err := w.priors.value(p)
+	if err != nil {
+		return false
+	}
+	change := a.Type.Plan(v, a.Type.Fill(a.Config))
+	return change.Action != schema.ReplaceObject && len(change.Problems) == 0
+}
+
+// astray finds the lost object that was made for the same author's object: it is
+// taken over.
 func (s *Session) astray(w *walk, a Asked) *prior {
+	if a.takes != nil {
+		return a.takes
+	}
 	name := textOf(a.Type, a.Config, "name")
 	if name == "" {
 		return nil
@@ -288,17 +307,12 @@ func (s *Session) astray(w *walk, a Asked) *prior {
 	for o := range w.world.Where(a.Type.Go(), "name", name) {
 		id := strings.Join(a.Type.Texts(o, "id"), "")
 		p := w.priors.at[s.standing(a.Type, id)]
-		if p == nil || !p.record.Unheard {
+		if !w.becomes(p, a) {
 			continue
 		}
-		v, err := w.priors.value(p)
-		if err != nil || project != "" && project != textOf(a.Type, v, "project_id") {
-			continue
+		if v, err := w.priors.value(p); err == nil && (project == "" || project == textOf(a.Type, v, "project_id")) {
+			return p
 		}
-		if change := a.Type.Plan(v, a.Type.Fill(a.Config)); change.Action == schema.ReplaceObject || len(change.Problems) > 0 {
-			continue
-		}
-		return p
 	}
 	return nil
 }

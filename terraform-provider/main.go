@@ -26,6 +26,8 @@ func main() {
 	debug := flag.Bool("debug", false, "run so that a debugger can be attached: print what TF_REATTACH_PROVIDERS must be")
 	flag.Parse()
 	p := provider.New(resources.All())
+	parent := os.Getppid()
+	p.Gone = func() bool { return os.Getppid() != parent }
 	go orphaned(p)
 	var options []tf6server.ServeOpt
 	if *debug {
@@ -50,8 +52,7 @@ func bye(p *provider.Provider) error {
 // orphaned ends the process when the one that started it is gone: a Terraform that
 // was killed says no goodbye, and nobody else would ever call again.
 func orphaned(p *provider.Provider) {
-	parent := os.Getppid()
-	for os.Getppid() == parent {
+	for !p.Gone() {
 		time.Sleep(time.Second)
 	}
 	_ = bye(p)

@@ -6,12 +6,15 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -162,6 +165,78 @@ func TestHandOver(t *testing.T) {
 			same(t, "given back", objects(t, folder), made)
 			do(t, folder, 0, engine, "destroy", "-auto-approve")
 		})
+	}
+}
+
+const ports = `terraform {
+  required_providers { cairn = { source = "cairncloud/cairn" } }
+}
+provider "cairn" {
+  stack  = "three-tier"
+  config = "cloud \"slow\" {\n embedded {\n latency = \"30ms\"\n }\n}"
+}
+resource "cairn_network" "lan" { name = "lan" }
+resource "cairn_subnet" "lan" {
+  network_id = cairn_network.lan.id
+  cidr       = "10.0.0.0/24"
+}
+resource "cairn_port" "named" {
+  count      = 20
+  name       = "p${count.index}"
+  network_id = cairn_network.lan.id
+  depends_on = [cairn_subnet.lan]
+}
+resource "cairn_port" "nameless" {
+  count      = 20
+  network_id = cairn_network.lan.id
+  depends_on = [cairn_subnet.lan]
+}
+`
+
+// TestKilledEngine kills an engine again and again, its provider as well or not,
+// until an apply gets through; then there is what the state says, and gc removes the
+// rest.
+func TestKilledEngine(t *testing.T) {
+	t.Parallel()
+	if len(programs.engines) == 0 {
+		t.Skip("neither terraform nor tofu is on PATH: there is nobody to kill")
+	}
+	engine := programs.engines[0]
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "main.tf"), []byte(ports), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		c := exec.Command(engine, "apply", "-auto-approve")
+		c.Dir = folder
+		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(300*time.Millisecond + time.Duration(rand.IntN(900))*time.Millisecond)
+		pid := c.Process.Pid
+		if i%2 == 0 {
+			pid = -pid // the group: the provider as well
+		}
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		_ = c.Wait()
+		_ = os.Remove(filepath.Join(folder, ".terraform.tfstate.lock.info"))
+	}
+	do(t, folder, 0, engine, "apply", "-auto-approve")
+	do(t, folder, 0, engine, "plan", "-detailed-exitcode")
+	out := do(t, folder, 0, programs.cairn(), "-chdir", folder, "gc", "-auto-approve")
+	t.Logf("%s", out)
+	state := do(t, folder, 0, engine, "state", "list")
+	want := len(strings.Fields(state))
+	if got := len(objects(t, folder)); got != want || want != 42 {
+		t.Errorf("the state has %d objects, the cloud %d, and 42 are configured", want, got)
+	}
+	out = do(t, folder, 0, programs.cairn(), "gc", "-auto-approve")
+	says(t, out, "Nothing to remove")
+	do(t, folder, 0, engine, "plan", "-detailed-exitcode")
+	do(t, folder, 0, engine, "destroy", "-auto-approve")
+	if left := objects(t, folder); len(left) > 0 {
+		t.Errorf("after destroy there is still %s", left)
 	}
 }
 

@@ -39,6 +39,9 @@ type Provider struct {
 	resources []*declared
 	data      []*declared
 
+	// Gone reports that Terraform is no more; nil: it never is.
+	Gone func() bool
+
 	mu     sync.Mutex
 	clouds []*cloud
 }
@@ -171,7 +174,7 @@ func (p *Provider) open(ctx context.Context, s settings, diags *diag.Diagnostics
 		return nil
 	}
 	c := &cloud{shut: shut}
-	c.work = planner.OpenSession(opened, planner.SessionOptions{Stack: stack, Front: state.Terraform, Command: "terraform", Reserve: reserve, Given: planner.Given{
+	c.work = planner.OpenSession(opened, planner.SessionOptions{Stack: stack, Front: state.Terraform, Command: "terraform", Reserve: reserve, Gone: p.Gone, Given: planner.Given{
 		Project: first(s.Project.ValueString(), os.Getenv("CAIRN_PROJECT"), os.Getenv("OS_PROJECT_ID"), os.Getenv("OS_PROJECT_NAME")),
 		Region:  first(s.Region.ValueString(), os.Getenv("CAIRN_REGION"), os.Getenv("OS_REGION_NAME")),
 	}})
