@@ -17,6 +17,7 @@ import (
 // null when it is gone. With an error it answers with what is there all the same.
 // The error is schema.Problems where the author can do something about it.
 func (s *Session) Apply(ctx context.Context, a Asked) (Object, error) {
+	a.Prior, a.Config = a.Type.Guarded(a.Prior), a.Type.Guarded(a.Config)
 	sub, err := ask(ctx, s, func() (*submission, error) {
 		if err := s.begin(ctx); err != nil {
 			return nil, err

@@ -22,6 +22,7 @@ func (s *Session) Plan(ctx context.Context, a Asked) (Foreseen, error) {
 			return Foreseen{}, err
 		}
 		s.spoken = true
+		a.Prior, a.Config = a.Type.Guarded(a.Prior), a.Type.Guarded(a.Config)
 		if a.Config, err = w.given(a.Type, a.Config, s.opt.Given); err != nil {
 			f := ForeseePurely(a)
 			f.Problems = schema.AsProblems(err)

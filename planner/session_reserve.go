@@ -54,6 +54,7 @@ func (s *Session) reserve(ctx context.Context, w *walk, a Asked, f Foreseen, key
 		w.ledger.overlook(have)
 		c, problems := s.lay(w, a, "")
 		var object *state.Record
+		var err error
 		if len(problems) == 0 {
 			object, err = (&execution{site: s.site, plan: w.plan}).record(c, c.Planned)
 		}

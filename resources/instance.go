@@ -33,7 +33,7 @@ type Instance struct {
 	SecurityGroupIDs schema.Set[schema.Ref[SecurityGroup]] `hcl:"security_group_ids,optional" hot:"security_groups"`
 
 	// UserData is what cloud-init runs at the first boot: at most 64 KiB.
-	UserData string `hcl:"user_data,optional" plan:"replace" check:"len=65536"`
+	UserData string `hcl:"user_data,optional" plan:"replace" check:"len=65536" secrets:"maybe"`
 
 	// Metadata are words with values that the guest can read.
 	Metadata map[string]string `hcl:"metadata,optional"`

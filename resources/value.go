@@ -10,11 +10,11 @@ type Value struct {
 	ID string `hcl:"id" plan:"assigned"`
 
 	// Input is what is kept. Any type.
-	Input schema.Any `hcl:"input,optional"`
+	Input schema.Any `hcl:"input,optional" secrets:"maybe"`
 
 	// TriggersReplace makes a new object, with a new id, whenever it changes.
 	TriggersReplace schema.Any `hcl:"triggers_replace,optional" plan:"replace"`
 
 	// Output is the input again, for others to refer to.
-	Output schema.Any `hcl:"output" plan:"assigned" from:"input"`
+	Output schema.Any `hcl:"output" plan:"assigned" from:"input" secrets:"maybe"`
 }

@@ -28,6 +28,9 @@ func Version(upgrades ...Upgrade) Option {
 // WithTimeouts sets the default time that a driver's calls may take.
 func WithTimeouts(d Timeouts) Option { return func(t *Type) { t.Timeouts = d } }
 
+// Subject puts the type into a chapter of the manual.
+func Subject(name string) Option { return func(t *Type) { t.Subject = name } }
+
 // After puts objects of the type after those of the named types that refer to
 // the same objects.
 func After(types ...string) Option { return func(t *Type) { t.After = types } }
@@ -55,7 +58,7 @@ func WithSource(files fs.FS) Option {
 // "assigned", "computed", "live", and combinations such as "assigned,replace";
 // default:"..." in HCL's spelling of a literal; from:"attribute" for an assigned
 // attribute that copies another one; check:"min=1,max=9,len=255,pattern=...";
-// hot:"name".
+// hot:"name"; secrets:"maybe" for a text that authors put secrets into.
 func Declare[T any](name string, options ...Option) *Type {
 	t := &Type{Name: name, goType: reflect.TypeFor[T](), byName: map[string]*Attribute{}}
 	for _, o := range options {
@@ -135,6 +138,7 @@ func attributes(st reflect.Type, bug func(reflect.StructField, string)) []*Attri
 		if a.Copies != "" && a.Source != Assigned {
 			bug(f, "from needs plan:\"assigned\"")
 		}
+		a.MayHide = f.Tag.Get("secrets") == "maybe"
 		a.codec = codecOf(f.Type, func(why string) { bug(f, why) })
 		a.Type, a.Nested, a.Sensitive, a.Refers = a.codec.typ, a.codec.nested, a.codec.secret, a.codec.refers
 		if text, ok := f.Tag.Lookup("default"); ok {

@@ -96,6 +96,21 @@ func (t *Type) Doc() string {
 	return renamed(t.docs().types[t.goType.Name()], t.goType.Name(), t.Name)
 }
 
+// Summary is the first sentence of Doc.
+func (t *Type) Summary() string {
+	first, _, _ := strings.Cut(strings.Join(strings.Fields(t.Doc()), " "), ". ")
+	return strings.TrimSuffix(first, ".") + "."
+}
+
+// Reading says what a data block of the type reads, besides Doc; "" where Doc says
+// it.
+func (t *Type) Reading() string {
+	if !t.DataOnly || t.Lookup() {
+		return ""
+	}
+	return "It reads the one " + t.Name + " that has every attribute that is given."
+}
+
 // renamed lets a comment begin with the name that its reader knows.
 func renamed(text, from, to string) string {
 	if rest, ok := strings.CutPrefix(text, from+" "); ok {

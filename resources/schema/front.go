@@ -70,6 +70,27 @@ func (a *Attribute) eachNested(v cty.Value, f func(n *Attribute, x cty.Value, i 
 	return cty.ListVal(elements)
 }
 
+// Guarded marks what may hide a secret as sensitive: its front end does not say
+// which values are.
+func (t *Type) Guarded(v cty.Value) cty.Value {
+	var vals map[string]cty.Value
+	for _, a := range t.Attributes {
+		if !a.MayHide && !a.Sensitive || v.IsNull() {
+			continue
+		}
+		if vals == nil {
+			vals = v.AsValueMap()
+		}
+		if x := vals[a.Name]; !x.IsNull() {
+			vals[a.Name] = x.Mark(Sensitive)
+		}
+	}
+	if vals == nil {
+		return v
+	}
+	return cty.ObjectVal(vals)
+}
+
 // Configured is what an author would have written for an object to come out like
 // this: its attributes that can be set.
 func (t *Type) Configured(v cty.Value) cty.Value {

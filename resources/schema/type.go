@@ -16,6 +16,8 @@ import (
 type Type struct {
 	Name    string
 	Version int // of the declaration; stands in each record
+	// Subject is the chapter of the manual that the type is in, such as Network.
+	Subject string
 	// Attributes in the order of the struct's fields.
 	Attributes []*Attribute
 	// DataOnly types can be read with a data block and never made.
@@ -47,7 +49,10 @@ type Attribute struct {
 	Source             Source
 	Change             ChangeKind
 	Sensitive          bool
-	Default            cty.Value // cty.NilVal: none
+	// MayHide: a text that authors put secrets into, such as user data. Who can't tell
+	// whether there is one keeps it as if there were.
+	MayHide bool
+	Default cty.Value // cty.NilVal: none
 	// Copies names an attribute of the same type whose value this one always has.
 	Copies string
 	// Refers is the Go type of what a Ref points to; nil for anything else.
@@ -90,6 +95,17 @@ type Timeouts struct{ Create, Read, Update, Delete time.Duration }
 
 // DefaultTimeout is what a type without a word of its own gets.
 const DefaultTimeout = 10 * time.Minute
+
+// Bounds are the timeouts of the type where an author says none.
+func (t *Type) Bounds() Timeouts {
+	or := func(d time.Duration) time.Duration {
+		if d > 0 {
+			return d
+		}
+		return DefaultTimeout
+	}
+	return Timeouts{or(t.Timeouts.Create), or(t.Timeouts.Read), or(t.Timeouts.Update), or(t.Timeouts.Delete)}
+}
 
 // An Upgrade turns the attributes of an older version into those of the next one.
 type Upgrade func(attrs map[string]any) error
