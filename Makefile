@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench race fuzz
+.PHONY: build test check bench bench-terraform race fuzz docs install-provider release-check
 
 build: ## one pure Go program, ./cairn
 	CGO_ENABLED=0 $(GO) build -trimpath -o cairn ./cmd/cairn
@@ -23,6 +23,22 @@ race: ## the tests under the race detector; needs a C compiler
 bench: ## the figures of README.md, on this machine, against terraform and tofu where they are
 	$(GO) run ./bench
 
+bench-terraform: ## what the provider costs under terraform, beside one with nothing behind its schemas
+	$(GO) run ./terraform-provider/bench
+
 fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address
 	$(GO) test -run '^$$' -fuzz FuzzLoad -fuzztime 30s ./lang
+	$(GO) test -run '^$$' -fuzz FuzzTerraform -fuzztime 30s -fuzzminimizetime 1x ./lang/convert
+	$(GO) test -run '^$$' -fuzz FuzzOpenStack -fuzztime 30s -fuzzminimizetime 1x ./lang/convert
+	$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime 30s -fuzzminimizetime 1x ./lang/tfstate
+
+docs: ## the manual of the Terraform provider, from declarations and examples
+	$(GO) run ./terraform-provider/docgen
+
+install-provider: ## the Terraform provider, where terraform init and tofu init find it without a registry
+	$(GO) run ./terraform-provider/install $(if $(VERSION),-version $(VERSION))
+
+release-check: ## whether .goreleaser.yml fits the tree
+	$(GO) test -run TestRelease ./terraform-provider/install
+	@if command -v goreleaser >/dev/null; then goreleaser check; else echo "goreleaser is not on PATH: it was not asked about .goreleaser.yml itself"; fi

@@ -40,6 +40,10 @@ type Importer[T any] interface {
 // ErrNotFound is Read's answer when there is no such object.
 var ErrNotFound = errors.New("not found")
 
+// ErrInUse is Delete's answer, wrapped, while something else still uses the object:
+// it can go once that is gone.
+var ErrInUse = errors.New("in use")
+
 // A Handle is a driver without its type: all that the planner sees of it. The
 // values are pointers to the struct that declares the type.
 type Handle interface {

@@ -2,13 +2,19 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/examples"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -54,15 +60,26 @@ func noType(types *schema.Types, name string) error {
 	return fmt.Errorf("there is no resource type %q: `cairn docs` lists them", name)
 }
 
+// listTypes lists the types by the chapters of the manual.
 func (a *app) listTypes(types *schema.Types) error {
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	chapters := map[string][]*schema.Type{}
 	for _, t := range types.All() {
-		first, _, _ := strings.Cut(strings.ReplaceAll(t.Doc(), "\n", " "), ". ")
-		name := t.Name
-		if t.DataOnly {
-			name = "data " + name
+		chapters[t.Subject] = append(chapters[t.Subject], t)
+	}
+	s := styleOf(a.out, a.noColor)
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for i, subject := range slices.Sorted(maps.Keys(chapters)) {
+		if i > 0 {
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s\t%s.\n", name, strings.TrimSuffix(first, "."))
+		fmt.Fprintf(w, "%s\n", s.bold(subject))
+		for _, t := range chapters[subject] {
+			name := t.Name
+			if t.DataOnly {
+				name = "data " + name
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", name, t.Summary())
+		}
 	}
 	return w.Flush()
 }
@@ -70,7 +87,7 @@ func (a *app) listTypes(types *schema.Types) error {
 // manual writes a type's page from its declaration.
 func (a *app) manual(types *schema.Types, t *schema.Type) {
 	s := styleOf(a.out, a.noColor)
-	fmt.Fprintf(a.out, "%s\n\n%s\n\n%s\n\n%s", s.bold(t.Name), reflow(t.Doc(), ""), s.bold("Example"), example(t))
+	fmt.Fprintf(a.out, "%s\n\n%s\n\n%s\n\n%s", s.bold(t.Name), reflow(t.Doc(), ""), s.bold("Example"), indent(example(types, t), "  "))
 	for _, part := range []struct {
 		title string
 		in    func(*schema.Attribute) bool
@@ -91,8 +108,8 @@ func (a *app) manual(types *schema.Types, t *schema.Type) {
 			a.attribute(types, t, x, "  ")
 		}
 	}
-	if types.Data(t.Name) != nil && !t.DataOnly {
-		fmt.Fprintf(a.out, "\n%s\n\n  data %q \"x\" { name = ... } reads the one that has every attribute that is given.\n", s.bold("Data source"), t.Name)
+	if d := types.Data(t.Name); d != nil && !t.DataOnly {
+		fmt.Fprintf(a.out, "\n%s\n\n%s\n\n%s", s.bold("Data source"), reflow(d.Reading(), ""), indent(example(types, d), "  "))
 	}
 }
 
@@ -133,26 +150,42 @@ func typeText(t cty.Type) string {
 	return t.FriendlyName()
 }
 
-// example is a block with what the type needs.
-func example(t *schema.Type) string {
-	var b strings.Builder
-	kind := "resource"
+// example is the one that the provider's manual shows, as a stack file spells it.
+func example(types *schema.Types, t *schema.Type) string {
+	path := examples.Resource
 	if t.DataOnly {
-		kind = "data"
+		path = examples.Data
 	}
-	fmt.Fprintf(&b, "  %s %q \"example\" {\n", kind, t.Name)
-	width := 0
-	for _, x := range t.Attributes {
-		if x.Required {
-			width = max(width, len(x.Name))
+	src, err := fs.ReadFile(examples.Files(), path(lang.TerraformPrefix+t.Name))
+	if err != nil {
+		panic("cairn: " + err.Error()) // every type has one
+	}
+	return native(types, string(src))
+}
+
+// typeName is a word that begins as Terraform's names for cairn's types do.
+var typeName = regexp.MustCompile(`\b` + lang.TerraformPrefix + `([a-z0-9_]+)`)
+
+// native takes Terraform's prefix from the names of types.
+func native(types *schema.Types, src string) string {
+	return typeName.ReplaceAllStringFunc(src, func(word string) string {
+		name := strings.TrimPrefix(word, lang.TerraformPrefix)
+		if types.Resource(name) == nil && types.Data(name) == nil {
+			return word
 		}
-	}
-	for _, x := range t.Attributes {
-		if x.Required {
-			fmt.Fprintf(&b, "    %-*s = ...\n", width, x.Name)
+		return name
+	})
+}
+
+// indent puts text behind a margin, empty lines excepted.
+func indent(text, pad string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.TrimSpace(line) != "" {
+			b.WriteString(pad)
 		}
+		b.WriteString(line)
 	}
-	b.WriteString("  }\n")
 	return b.String()
 }
 

@@ -48,6 +48,21 @@ func refused(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrRefused, fmt.Sprintf(format, args...))
 }
 
+// used says that a refusal to delete is for now.
+func used(err error) error {
+	if err == nil {
+		return nil
+	}
+	return useError{err}
+}
+
+// useError is a refusal that ends when what uses the object has gone.
+type useError struct{ error }
+
+func (useError) Is(target error) bool { return target == providers.ErrInUse }
+
+func (e useError) Unwrap() error { return e.error }
+
 // Open answers with the embedded cloud that lives in a folder. Nothing is read
 // or made before the first call needs it.
 func Open(_ context.Context, dir string, c *cloud.Cloud) (*Cloud, error) {

@@ -272,7 +272,7 @@ func (d *table[T]) Delete(ctx context.Context, have T) error {
 			return nil
 		}
 		if d.inUse != nil {
-			if err := d.inUse(t, x); err != nil {
+			if err := used(d.inUse(t, x)); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,6 @@
+import {
+  to = cairn_flavor.build
+  identity = {
+    id = "build"
+  }
+}

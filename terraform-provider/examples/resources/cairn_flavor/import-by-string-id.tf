@@ -1,0 +1,4 @@
+import {
+  to = cairn_flavor.build
+  id = "build"
+}

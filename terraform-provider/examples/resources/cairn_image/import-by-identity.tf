@@ -1,0 +1,6 @@
+import {
+  to = cairn_image.appliance
+  identity = {
+    id = "appliance"
+  }
+}

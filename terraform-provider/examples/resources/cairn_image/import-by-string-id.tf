@@ -1,0 +1,4 @@
+import {
+  to = cairn_image.appliance
+  id = "appliance"
+}

@@ -1,0 +1,6 @@
+import {
+  to = cairn_instance.web
+  identity = {
+    id = "web"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_instance.web
+  id = "web"
+}

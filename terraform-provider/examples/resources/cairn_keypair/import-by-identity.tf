@@ -1,0 +1,6 @@
+import {
+  to = cairn_keypair.operator
+  identity = {
+    id = "operator"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_keypair.operator
+  id = "operator"
+}

@@ -1,0 +1,6 @@
+import {
+  to = cairn_network.web
+  identity = {
+    id = "web"
+  }
+}

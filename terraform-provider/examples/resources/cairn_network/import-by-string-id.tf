@@ -1,0 +1,4 @@
+import {
+  to = cairn_network.web
+  id = "web"
+}

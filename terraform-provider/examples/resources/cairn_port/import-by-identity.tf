@@ -1,0 +1,6 @@
+import {
+  to = cairn_port.web
+  identity = {
+    id = "web"
+  }
+}

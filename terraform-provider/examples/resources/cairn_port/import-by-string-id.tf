@@ -1,0 +1,4 @@
+import {
+  to = cairn_port.web
+  id = "web"
+}

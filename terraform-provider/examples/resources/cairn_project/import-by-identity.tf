@@ -1,0 +1,6 @@
+import {
+  to = cairn_project.shop
+  identity = {
+    id = "shop"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_project.shop
+  id = "shop"
+}

@@ -1,0 +1,1 @@
+terraform import cairn_project.shop shop

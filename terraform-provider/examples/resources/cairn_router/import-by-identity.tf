@@ -1,0 +1,6 @@
+import {
+  to = cairn_router.edge
+  identity = {
+    id = "edge"
+  }
+}

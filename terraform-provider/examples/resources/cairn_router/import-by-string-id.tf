@@ -1,0 +1,4 @@
+import {
+  to = cairn_router.edge
+  id = "edge"
+}

@@ -1,0 +1,20 @@
+data "cairn_physical_network" "uplink" {}
+
+resource "cairn_network" "outside" {
+  name     = "outside"
+  external = true
+  segments = [{ network_type = "flat", physical_network = data.cairn_physical_network.uplink.name }]
+}
+
+resource "cairn_subnet" "outside" {
+  network_id  = cairn_network.outside.id
+  cidr        = "203.0.113.0/24"
+  enable_dhcp = false
+}
+
+# The gateway's address and the hosts that it may be on are chosen.
+resource "cairn_router" "edge" {
+  name                = "edge"
+  external_network_id = cairn_network.outside.id
+  depends_on          = [cairn_subnet.outside]
+}

@@ -1,0 +1,6 @@
+import {
+  to = cairn_security_group.database
+  identity = {
+    id = "database"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_security_group.database
+  id = "database"
+}

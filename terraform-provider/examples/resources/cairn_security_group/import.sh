@@ -1,0 +1,1 @@
+terraform import cairn_security_group.database database

@@ -1,0 +1,6 @@
+import {
+  to = cairn_server_group.web
+  identity = {
+    id = "web"
+  }
+}

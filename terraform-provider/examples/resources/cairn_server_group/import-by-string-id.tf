@@ -1,0 +1,4 @@
+import {
+  to = cairn_server_group.web
+  id = "web"
+}

@@ -1,0 +1,1 @@
+terraform import cairn_server_group.web web

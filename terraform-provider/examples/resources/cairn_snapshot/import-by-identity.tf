@@ -1,0 +1,6 @@
+import {
+  to = cairn_snapshot.before_upgrade
+  identity = {
+    id = "before-upgrade"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_snapshot.before_upgrade
+  id = "before-upgrade"
+}

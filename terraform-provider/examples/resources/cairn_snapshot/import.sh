@@ -1,0 +1,1 @@
+terraform import cairn_snapshot.before_upgrade before-upgrade

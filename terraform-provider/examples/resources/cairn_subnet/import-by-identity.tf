@@ -1,0 +1,6 @@
+import {
+  to = cairn_subnet.web
+  identity = {
+    id = "web"
+  }
+}

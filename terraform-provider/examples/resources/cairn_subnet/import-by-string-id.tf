@@ -1,0 +1,4 @@
+import {
+  to = cairn_subnet.web
+  id = "web"
+}

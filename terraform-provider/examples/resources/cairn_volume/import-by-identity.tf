@@ -1,0 +1,6 @@
+import {
+  to = cairn_volume.data
+  identity = {
+    id = "data"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_volume.data
+  id = "data"
+}

@@ -1,0 +1,1 @@
+terraform import cairn_volume.data data

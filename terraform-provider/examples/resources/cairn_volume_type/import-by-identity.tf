@@ -1,0 +1,6 @@
+import {
+  to = cairn_volume_type.shared
+  identity = {
+    id = "shared"
+  }
+}

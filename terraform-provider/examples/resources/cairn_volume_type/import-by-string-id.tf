@@ -1,0 +1,4 @@
+import {
+  to = cairn_volume_type.shared
+  id = "shared"
+}
