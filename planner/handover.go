@@ -24,7 +24,7 @@ type Kept struct {
 // kept, the addresses that they have there. All of them must be known on both
 // sides: what only one side has is an error that names it.
 func Takeover(snap *state.Snapshot, objects []Kept) ([]state.End, error) {
-	records := map[string]*state.Record{} // by type and id
+	records := map[string]*state.Record{} // by id
 	owned := map[string][]*state.Record{} // by parent
 	for i := range snap.Records {
 		r := &snap.Records[i]
@@ -36,17 +36,17 @@ func Takeover(snap *state.Snapshot, objects []Kept) ([]state.End, error) {
 			owned[o.Parent().String()] = append(owned[o.Parent().String()], r)
 			continue
 		}
-		records[r.Type+" "+r.ID] = r
+		records[r.ID] = r
 	}
 	var ends []state.End
 	var missing []string
 	for _, k := range objects {
-		r := records[k.Address.Type+" "+k.ID]
+		r := records[k.ID]
 		if r == nil {
 			missing = append(missing, fmt.Sprintf("%s (%s)", k.Address, k.ID))
 			continue
 		}
-		delete(records, k.Address.Type+" "+k.ID)
+		delete(records, k.ID)
 		for _, child := range owned[r.Address] {
 			to := k.Address
 			from, _ := address.Parse(child.Address)
@@ -54,6 +54,7 @@ func Takeover(snap *state.Snapshot, objects []Kept) ([]state.End, error) {
 			ends = append(ends, renamed(child, state.Ref{Address: to.String(), Deposed: k.Deposed}, *child))
 		}
 		record := *r
+		record.Type = k.Address.Type
 		record.Tainted, record.CreateBeforeDestroy, record.Deps, record.Want, record.Unheard = k.Tainted, k.CreateBeforeDestroy, k.Deps, nil, false
 		ends = append(ends, renamed(r, state.Ref{Address: k.Address.String(), Deposed: k.Deposed}, record))
 	}
@@ -143,7 +144,7 @@ func GiveAway(ctx context.Context, site *Site, snap *state.Snapshot, front strin
 			}
 			record := *r
 			record.Want = nil
-			to := address.Object{Type: r.Type, Name: front, Key: address.String(r.ID)}
+			to := address.Object{Type: site.Types.ByGo(t.Go()).Name, Name: front, Key: address.String(r.ID)}
 			if o.Owned != "" {
 				to = parents[o.Parent().String()]
 				to.Owned = o.Owned

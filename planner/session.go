@@ -31,7 +31,10 @@ type Session struct {
 	w       *walk                  // what is known of the stack; nil: nobody has asked yet
 	e       *execution             // the run that is open; nil: none
 	steps   int64                  // of that run
+	first   int64                  // run that it has begun; 0: none yet
 	flying  int                    // submissions under way
+	stuck   int                    // of those, deletions of what something still uses
+	moved   time.Time              // when a step was done last
 	waiting map[*step]chan outcome // whose end is to be written
 	heard   []string               // ids that the front end has mentioned
 	spoken  bool                   // it has mentioned what it knows
@@ -200,6 +203,9 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 	if snap.Front != s.opt.Front && len(snap.Records)+len(snap.Intents) > 0 {
 		return nil, &state.FrontError{Stack: s.opt.Stack, Front: snap.Front, Asked: s.opt.Front}
 	}
+	if s.first > 0 { // what it has made itself is no older than what it was told
+		snap.Heard = min(snap.Heard, s.first-1)
+	}
 	// It outlives the call that asks for it.
 	ctx = context.WithoutCancel(ctx)
 	w := &walk{ctx: ctx, site: s.site, conf: &lang.Stack{Name: s.opt.Stack}, snap: snap}
@@ -260,6 +266,9 @@ func (s *Session) begin(ctx context.Context) error {
 	}
 	running, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	quit := make(chan struct{})
+	if s.first == 0 {
+		s.first = run
+	}
 	s.e = &execution{course: &course{}, plan: s.blank(), site: s.site, lease: lease, out: &Outcome{}, ctx: running, run: run, unheard: true,
 		opt: ApplyOptions{Events: func(Event) {}}}
 	s.steps = 0
@@ -323,6 +332,9 @@ func (s *Session) ended(ends []ended, err error) {
 		if err == nil {
 			s.e.tell(x)
 			s.learn(x)
+			if x.err == nil {
+				s.moved = time.Now()
+			}
 		}
 		if c := s.waiting[x.step]; c != nil {
 			delete(s.waiting, x.step)
@@ -337,6 +349,7 @@ func (s *Session) learn(x ended) {
 	switch {
 	case x.end.Put != nil:
 		record := *x.end.Put
+		record.Run = s.e.run
 		p := &prior{addr: c.Address, typ: c.Type, record: &record}
 		if old := w.priors.at[c.Address]; old != nil && old.record.ID != record.ID && w.placing.hosts != nil {
 			w.placing.hosts.Remove(old.record.ID)
@@ -368,9 +381,10 @@ func (s *Session) learn(x ended) {
 	}
 }
 
-// standing is the address of an object that a front end keeps.
+// standing is the address of an object that a front end keeps. Names of one
+// declaration share it: an object may be moved from one to the other.
 func (s *Session) standing(t *schema.Type, id string) address.Object {
-	return address.Object{Type: t.Name, Name: s.opt.Front, Key: address.String(id)}
+	return address.Object{Type: s.site.Types.ByGo(t.Go()).Name, Name: s.opt.Front, Key: address.String(id)}
 }
 
 // mention keeps in mind that the front end knows of an object.

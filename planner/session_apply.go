@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -83,15 +84,22 @@ func (s *Session) submit(ctx context.Context, a Asked) (*submission, error) {
 	if err != nil {
 		return nil, err
 	}
+	fresh := false
 	for try := 1; ; try++ {
 		w := s.w
 		done := w.trying()
 		w.ledger.overlook(kept)
 		c, problems := s.lay(w, a, idOf(knownOf(a)))
-		if len(problems) == 0 {
+		if !serious(problems) {
 			problems = w.clash(c)
 		}
-		if len(problems) > 0 {
+		if serious(problems) && !fresh {
+			fresh = true
+			done(false)
+			s.readLedger(w) // somebody may have let go of it since it was read
+			continue
+		}
+		if serious(problems) {
 			pending := w.ledger.pending
 			done(false)
 			if p := s.blocking(w, a, pending); p != nil && a.takes == nil {
@@ -104,7 +112,7 @@ func (s *Session) submit(ctx context.Context, a Asked) (*submission, error) {
 				}
 				continue
 			}
-			return nil, problems
+			return nil, s.outright(w, a, kept, pending, problems)
 		}
 		sub, err := s.intend(ctx, w, c, kept)
 		done(err == nil)
@@ -176,6 +184,24 @@ func (w *walk) clash(c *Change) schema.Problems {
 		return schema.Problems{{Summary: fmt.Sprintf("%s %s is taken", t.space, t.key), Detail: fmt.Sprintf("%s has it. %s", t.from, remedy)}}
 	}
 	return nil
+}
+
+// outright is what a declaration says of things that others of the stack have, and
+// keep: it knows the attribute that is to blame.
+func (s *Session) outright(w *walk, a Asked, kept *state.Reservation, pending []takeover, problems schema.Problems) schema.Problems {
+	done := w.trying()
+	defer done(false)
+	for _, t := range pending {
+		if holder, err := address.Parse(t.from); err != nil || w.adrift(w.priors.at[holder]) {
+			return problems
+		}
+		replace(w.undo, w.ledger.kept, t.from, true)
+	}
+	w.ledger.overlook(kept)
+	if _, said := s.lay(w, a, idOf(knownOf(a))); serious(said) {
+		return said
+	}
+	return problems
 }
 
 // blocking finds the lost object that has what another one is to have, and can
@@ -262,6 +288,9 @@ func (s *Session) carryOut(ctx context.Context, st *step) outcome {
 		ctx, cancel := context.WithCancelCause(ctx)
 		stop := context.AfterFunc(e.ctx, func() { cancel(context.Cause(e.ctx)) })
 		a := e.carryOut(ctx, *k)
+		if errors.Is(a.err, providers.ErrInUse) {
+			a = s.release(ctx, e, *k, a)
+		}
 		stop()
 		cancel(nil)
 		if err := s.do(context.WithoutCancel(ctx), func() error { e.answered(a); return nil }); err != nil {
@@ -269,6 +298,37 @@ func (s *Session) carryOut(ctx context.Context, st *step) outcome {
 		}
 	}
 	return <-answer
+}
+
+// patience is how long a deletion waits for what uses the object, while nothing
+// else moves: the front end may be about to delete that.
+const patience = 2 * time.Second
+
+// release tries a deletion again for as long as what uses the object may be going:
+// a front end orders deletions by what it knows of, which is not all that there is.
+func (s *Session) release(ctx context.Context, e *execution, k call, a answer) answer {
+	until := time.Now().Add(k.timeout)
+	began := time.Now()
+	wait := func(n int) error { return s.do(context.WithoutCancel(ctx), func() error { s.stuck += n; return nil }) }
+	if wait(1) != nil {
+		return a
+	}
+	defer func() { _ = wait(-1) }()
+	for errors.Is(a.err, providers.ErrInUse) && time.Now().Before(until) {
+		select {
+		case <-ctx.Done():
+			return a
+		case <-time.After(100 * time.Millisecond):
+		}
+		moving, err := ask(ctx, s, func() (bool, error) {
+			return s.flying > s.stuck || time.Since(s.moved) < patience || time.Since(began) < patience, nil
+		})
+		if err != nil || !moving {
+			return a
+		}
+		a = e.carryOut(ctx, k)
+	}
+	return a
 }
 
 // drop takes back the intents that come to nothing.

@@ -3,6 +3,7 @@ package planner
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -48,7 +49,7 @@ func (s *Session) foresee(ctx context.Context, w *walk, a Asked) (Foreseen, erro
 	c, problems := s.lay(w, a, "")
 	done(false)
 	f.Problems = w.certain(c, problems)
-	if len(problems) > 0 || f.Action != schema.Update || c == nil {
+	if serious(problems) || f.Action != schema.Update || c == nil {
 		return f.unchosen(a), nil
 	}
 	// What the update keeps of what cairn chose is known; what it chooses anew is not
@@ -182,18 +183,22 @@ func (s *Session) lay(w *walk, a Asked, id string) (*Change, schema.Problems) {
 		}
 	}
 	problems := problemsOf(diags)
-	if c.Planned == cty.NilVal && p != nil && len(problems) == 0 { // as it is
+	if c.Planned == cty.NilVal && p != nil && !serious(problems) { // as it is
 		v, err := w.priors.value(p)
 		if err != nil {
 			return nil, schema.AsProblems(err)
 		}
 		c.Planned = v
 	}
-	if name := a.broken(c.Planned); name != "" && len(problems) == 0 {
-		problems = append(problems, schema.Problem{Attribute: name, Summary: fmt.Sprintf("%s is not what the plan has shown", name),
-			Detail: "What it was chosen from was changed since, perhaps by the same apply. Nothing was made of it: plan again."})
+	if name := a.broken(c.Planned); name != "" && !serious(problems) {
+		x := schema.Problem{Attribute: name, Summary: fmt.Sprintf("%s is not what the plan has shown", name),
+			Detail: "What it was chosen from was changed since, perhaps by the same apply. Nothing was made of it: plan again."}
+		if v := plain(a.Config.GetAttr(name)); v.IsKnown() && !v.IsNull() && v.CanIterateElements() && v.LengthInt() == 0 {
+			x.Summary, x.Detail = fmt.Sprintf("%s is empty", name), "cairn would choose it, and Terraform wants it as it is written. Leave it out or write null, for cairn to choose."
+		}
+		problems = append(problems, x)
 	}
-	if c.Action.Replaces() && len(problems) == 0 {
+	if c.Action.Replaces() && !serious(problems) {
 		problems = append(problems, schema.Problem{Summary: "The object needs a new one in its place", Detail: fmt.Sprintf("Its %s changed since it was planned. Plan again.", quoted(c.Replaces))})
 	}
 	return c, problems
@@ -204,7 +209,35 @@ func (a Asked) broken(now cty.Value) string {
 	if a.Planned == cty.NilVal || a.Planned.IsNull() || now == cty.NilVal {
 		return ""
 	}
-	return contradicts(a.Type, a.Planned, now)
+	planned, now := plain(a.Planned), plain(now)
+	for _, x := range a.Type.Attributes {
+		if !slices.Contains(a.Once, x.Name) && !keeps(planned.GetAttr(x.Name), now.GetAttr(x.Name)) {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+// keeps reports whether a value is as a plan has said, as far as it has.
+func keeps(said, now cty.Value) bool {
+	switch {
+	case !said.IsKnown() || !now.IsKnown() && said.IsNull():
+		return true
+	case said.IsNull() || !now.IsKnown() || now.IsNull():
+		return said.IsNull() && now.IsNull()
+	case said.IsWhollyKnown():
+		return said.RawEquals(now)
+	case said.Type().IsObjectType():
+		for name := range said.Type().AttributeTypes() {
+			if !keeps(said.GetAttr(name), now.GetAttr(name)) {
+				return false
+			}
+		}
+	case said.Type().IsListType() || said.Type().IsTupleType():
+		a, b := said.AsValueSlice(), now.AsValueSlice()
+		return len(a) == len(b) && slices.EqualFunc(a, b, keeps)
+	}
+	return true
 }
 
 // layDown finds out what it takes to delete an object.
@@ -328,6 +361,11 @@ func pinned(a Asked) cty.Value {
 		vals[x.Name] = x.Pinned(vals[x.Name], a.Planned.GetAttr(x.Name))
 	}
 	return cty.ObjectVal(vals)
+}
+
+// serious reports a problem that is more than a warning.
+func serious(all schema.Problems) bool {
+	return slices.ContainsFunc(all, func(x schema.Problem) bool { return !x.Warning })
 }
 
 func problemsOf(diags hcl.Diagnostics) schema.Problems {

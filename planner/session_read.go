@@ -36,7 +36,7 @@ func (s *Session) Objects(ctx context.Context, t *schema.Type, filter map[string
 		}
 		var all []Object
 		for _, p := range w.priors.at {
-			if p.typ != t || p.addr.Owned != "" {
+			if p.typ.Go() != t.Go() || p.addr.Owned != "" {
 				continue
 			}
 			v, err := w.priors.value(p)

@@ -55,13 +55,13 @@ func (s *Session) reserve(ctx context.Context, w *walk, a Asked, f Foreseen, key
 		c, problems := s.lay(w, a, "")
 		var object *state.Record
 		var err error
-		if len(problems) == 0 {
+		if !serious(problems) {
 			object, err = (&execution{site: s.site, plan: w.plan}).record(c, c.Planned)
 		}
-		if len(problems) > 0 || err != nil || c.record != nil {
+		if serious(problems) || err != nil || c.record != nil {
 			done(false)
 			f.Problems = w.certain(c, problems)
-			if c == nil || c.record == nil || len(problems) > 0 {
+			if c == nil || c.record == nil || serious(problems) {
 				return f.unchosen(a), err
 			}
 			return f.promised(a, c.Planned), err // one that an earlier call has made
@@ -120,8 +120,13 @@ func (f Foreseen) promised(a Asked, chosen cty.Value) Foreseen {
 	f.Chosen = true
 	vals := f.Planned.AsValueMap()
 	for _, x := range a.Type.Attributes {
-		if x.Settable || x.Name == "id" {
-			vals[x.Name] = chosen.GetAttr(x.Name)
+		v := chosen.GetAttr(x.Name)
+		switch {
+		case x.Source == schema.Assigned && v.IsNull(): // there was nothing to choose from, and there may be
+		case x.Settable:
+			vals[x.Name] = x.Unchosen(v, cty.NilVal)
+		case x.Name == "id":
+			vals[x.Name] = v
 		}
 	}
 	for _, x := range a.Type.Attributes {

@@ -122,6 +122,10 @@ func (a *Attribute) complain(v cty.Value, path string, all *Problems) {
 			}
 			continue
 		}
+		if e.Type() == cty.String && e.AsString() == "" && (a.Required || collection) && !a.holdsText() {
+			*all = append(*all, Problem{Attribute: where, Summary: fmt.Sprintf("Unsuitable value for %s", where), Detail: "It must not be empty."})
+			continue
+		}
 		for _, c := range a.checks {
 			if why := c(e); why != "" {
 				*all = append(*all, Problem{Attribute: where, Summary: fmt.Sprintf("Unsuitable value for %s", where), Detail: "It " + why + "."})
@@ -170,6 +174,15 @@ func swapped(a, b string) bool {
 		}
 	}
 	return false
+}
+
+// holdsText reports an attribute whose texts may be any, the empty one too.
+func (a *Attribute) holdsText() bool {
+	t := a.codec.goType
+	for t.Kind() == reflect.Slice || t.Kind() == reflect.Map || t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.Kind() == reflect.String && a.Refers == nil && !t.Implements(reflect.TypeFor[Enum]())
 }
 
 // decodes tries the way into the attribute's Go type, which knows the syntax of

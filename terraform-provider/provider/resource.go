@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ func (r *managed) ValidateConfig(_ context.Context, req resource.ValidateConfigR
 	for _, a := range r.Attributes {
 		if a.Settable {
 			problems = append(problems, a.Complain(config.GetAttr(a.Name))...)
+			problems = append(problems, blank(a, config.GetAttr(a.Name), a.Name)...)
 		}
 	}
 	if len(problems) == 0 && config.IsWhollyKnown() {
@@ -106,7 +108,7 @@ func (r *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 	} else {
 		f = planner.ForeseePurely(asked)
 	}
-	tell(&resp.Diagnostics, f.Problems)
+	tell(&resp.Diagnostics, append(f.Problems, r.overruled(asked, f)...))
 	if f.Action == schema.NoOp && req.Plan.Raw.Equal(req.State.Raw) {
 		return
 	}
@@ -124,6 +126,72 @@ func (r *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 	for _, name := range f.Stops {
 		resp.Diagnostics.AddAttributeWarning(path.Root(name), "The guest stops", fmt.Sprintf("A change of %s needs the %s to be stopped and started again.", name, r.Name))
 	}
+}
+
+// blank reports texts that its author left empty and cairn chooses: Terraform holds
+// a provider to the letter of a configuration, where cairn takes an empty text for
+// none.
+func blank(a *schema.Attribute, v cty.Value, path string) (all schema.Problems) {
+	if v.IsNull() || !v.IsKnown() {
+		return nil
+	}
+	switch t := v.Type(); {
+	case t == cty.String && a.Source == schema.Assigned && v.AsString() == "":
+		all = append(all, leftEmpty(path))
+	case t.IsListType():
+		for i, e := range v.AsValueSlice() {
+			for _, n := range a.Nested {
+				if e.IsKnown() && !e.IsNull() {
+					all = append(all, blank(n, e.GetAttr(n.Name), fmt.Sprintf("%s[%d].%s", path, i, n.Name))...)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func leftEmpty(path string) schema.Problem {
+	return schema.Problem{Attribute: path, Summary: fmt.Sprintf("%s is empty", path), Detail: "cairn would choose it, and Terraform wants it as it is written. Leave it out or write null, for cairn to choose."}
+}
+
+// overruled reports what its author wrote and comes to something else, beyond what
+// blank sees: Terraform would call that a fault of the provider's.
+func (r *managed) overruled(a planner.Asked, f planner.Foreseen) (all schema.Problems) {
+	planned, _ := f.Planned.UnmarkDeep()
+	for _, x := range r.Attributes {
+		said, now := a.Config.GetAttr(x.Name), planned.GetAttr(x.Name)
+		if x.Source != schema.Assigned || !contradicted(said, now) || !a.Prior.IsNull() && now.RawEquals(a.Prior.GetAttr(x.Name)) {
+			continue
+		}
+		switch {
+		case said.Type().IsCollectionType() && said.LengthInt() == 0:
+			all = append(all, leftEmpty(x.Name))
+		default:
+			all = append(all, schema.Problem{Attribute: x.Name, Summary: fmt.Sprintf("%s can't be that", x.Name), Detail: "cairn would choose another one in its place, which Terraform does not allow. Write one that can be, or leave it out for cairn to choose."})
+		}
+	}
+	return all
+}
+
+// contradicted reports whether anything that is said is not so in a plan.
+func contradicted(said, now cty.Value) bool {
+	if said.IsNull() || !said.IsKnown() || !now.IsKnown() {
+		return false
+	}
+	switch t := said.Type(); {
+	case now.IsNull():
+		return true
+	case t.IsObjectType():
+		for name := range t.AttributeTypes() {
+			if contradicted(said.GetAttr(name), now.GetAttr(name)) {
+				return true
+			}
+		}
+		return false
+	case t.IsListType():
+		return !slices.EqualFunc(said.AsValueSlice(), now.AsValueSlice(), func(a, b cty.Value) bool { return !contradicted(a, b) })
+	}
+	return said.IsWhollyKnown() && !said.RawEquals(now)
 }
 
 func (r *managed) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
@@ -218,7 +286,11 @@ func (r *managed) apply(ctx context.Context, id string, prior, config, planned t
 	asked.ID = id
 	made, err := s.Apply(ctx, asked)
 	if err != nil {
-		fail(diags, fmt.Sprintf("The %s was not made as it was asked for", r.Name), err)
+		what := "The %s was not made as it was asked for"
+		if config.IsNull() {
+			what = "The %s was not deleted"
+		}
+		fail(diags, fmt.Sprintf(what, r.Name), err)
 	}
 	if made.Value.IsNull() {
 		return made.ID, none
@@ -239,18 +311,18 @@ func pick(a, b tftypes.Value) tftypes.Value {
 }
 
 func (r *managed) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	have := planner.Object{ID: private(ctx, req.Private, &resp.Diagnostics).ID}
+	if resp.Identity != nil && resp.Identity.Raw.IsFullyNull() { // the framework wants one, even of what is gone
+		r.identify(ctx, first(have.ID, idOf(req.State.Raw)), resp.Identity, resp.Private, &resp.Diagnostics)
+	}
 	s := r.cloud.session()
 	if s == nil {
 		return // as it was: nobody can be asked
 	}
-	have := planner.Object{ID: private(ctx, req.Private, &resp.Diagnostics).ID}
 	var err error
 	if have.Value, err = r.known(req.State.Raw); err != nil {
 		resp.Diagnostics.AddError("The state can't be read", err.Error())
 		return
-	}
-	if resp.Identity != nil && resp.Identity.Raw.IsFullyNull() { // the framework wants one, even of what is gone
-		r.identify(ctx, first(have.ID, idOf(req.State.Raw)), resp.Identity, resp.Private, &resp.Diagnostics)
 	}
 	now, there, err := s.Read(ctx, r.Type, have)
 	if err != nil {

@@ -116,13 +116,7 @@ func fromTerraformMap(vals map[string]tftypes.Value, t cty.Type) (cty.Value, err
 func toTerraform(v cty.Value, t tftypes.Type) (tftypes.Value, error) {
 	v, _ = v.Unmark()
 	if t.Is(tftypes.DynamicPseudoType) {
-		if !v.IsKnown() {
-			return tftypes.NewValue(t, tftypes.UnknownValue), nil
-		}
-		if v.IsNull() {
-			return tftypes.NewValue(t, nil), nil
-		}
-		t = typeToTerraform(v.Type())
+		t = typeToTerraform(v.Type()) // a null string is another value than a null of no type
 	}
 	switch {
 	case !v.IsKnown():
