@@ -19,6 +19,7 @@ import (
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/samples"
 	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
 )
@@ -99,7 +100,7 @@ func TestBadConfigurations(t *testing.T) {
 	t.Parallel()
 	l := newLab(t, nil)
 	in := l.scope()
-	l.makeAll(network, in)
+	l.makeAll(samples.Network, in)
 	for _, c := range []struct{ reason, typ, body, want string }{
 		{"a range that is none", "cairn_subnet", `network_id = cairn_network.n.id, cidr = "10.0.0.0/33"`, "error at cidr: Unsuitable value for cidr: Netip.ParsePrefix(\"10.0.0.0/33\"): prefix length out of range."},
 		{"a range with host bits", "cairn_subnet", `network_id = cairn_network.n.id, cidr = "10.0.0.1/24"`, "error at cidr: The range has host bits: Write 10.0.0.0/24, or a longer prefix. `cairn explain CRN-CIDR-2` says more."},

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/samples"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -25,7 +26,7 @@ func TestLaws(t *testing.T) {
 	for _, reserve := range []bool{false, true} {
 		t.Run(fmt.Sprint("reservations ", reserve), func(t *testing.T) {
 			t.Parallel()
-			names := slices.Sorted(maps.Keys(samples))
+			names := slices.Sorted(maps.Keys(samples.All))
 			grounds := map[string]*ground{}
 			done := map[string]int{}
 			rapid.Check(t, func(r *rapid.T) {
@@ -68,8 +69,8 @@ func newGround(t *testing.T, name string, reserve bool) *ground {
 	t.Helper()
 	l := newLab(t, map[string]cty.Value{"plan_reservations": cty.BoolVal(reserve), "reservation_time": cty.StringVal("1s")})
 	g := &ground{lab: l, in: l.scope(), typ: prefix + name, declared: resources.All().Resource(name)}
-	l.makeAll(samples[name].with, g.in)
-	g.body = l.says(g.typ, samples[name].body, g.in)
+	l.makeAll(samples.All[name].With, g.in)
+	g.body = l.says(g.typ, samples.All[name].Body, g.in)
 	o, err := l.make(t.Context(), l.none(g.typ), g.body) // the cloud's own things come with the first
 	if err == nil {
 		_, err = l.remove(t.Context(), o)

@@ -15,13 +15,14 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/samples"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
 func TestEveryTypeHasASample(t *testing.T) {
 	t.Parallel()
 	for _, typ := range resources.All().All() {
-		s, ok := samples[typ.Name]
+		s, ok := samples.All[typ.Name]
 		switch {
 		case typ.DataOnly && ok:
 			t.Errorf("%s can't be made, and has a sample", typ.Name)
@@ -29,7 +30,7 @@ func TestEveryTypeHasASample(t *testing.T) {
 		case typ.DataOnly:
 			continue
 		case !ok:
-			t.Errorf("%s has no sample: give it one in samples_test.go", typ.Name)
+			t.Errorf("%s has no sample: give it one in resources/samples", typ.Name)
 			continue
 		}
 		changes := map[schema.ChangeKind]string{}
@@ -43,9 +44,9 @@ func TestEveryTypeHasASample(t *testing.T) {
 			body  string
 			what  string
 		}{
-			{[]schema.ChangeKind{schema.InPlace, schema.Stop}, s.update, "changes it in place"},
-			{[]schema.ChangeKind{schema.Replace}, s.replace, "takes a new object"},
-			{[]schema.ChangeKind{schema.Grow}, s.shrunk, "is refused"},
+			{[]schema.ChangeKind{schema.InPlace, schema.Stop}, s.Update, "changes it in place"},
+			{[]schema.ChangeKind{schema.Replace}, s.Replace, "takes a new object"},
+			{[]schema.ChangeKind{schema.Grow}, s.Shrunk, "is refused"},
 		} {
 			for _, k := range c.kinds {
 				if name := changes[k]; name != "" && c.body == "" {
@@ -54,7 +55,7 @@ func TestEveryTypeHasASample(t *testing.T) {
 			}
 		}
 	}
-	for name := range samples {
+	for name := range samples.All {
 		if resources.All().Resource(name) == nil {
 			t.Errorf("there is a sample of %s and no such type", name)
 		}
@@ -82,13 +83,13 @@ func (l *lab) says(typ, text string, in *scope) cty.Value {
 // The life of one object of each type, by Terraform's rules.
 func TestEveryType(t *testing.T) {
 	t.Parallel()
-	for name, s := range samples {
+	for name, s := range samples.All {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t, nil)
 			in := l.scope()
-			l.makeAll(s.with, in)
-			life := life{lab: l, sample: s, in: in, typ: prefix + name, declared: resources.All().Resource(name)}
+			l.makeAll(s.With, in)
+			life := life{lab: l, Sample: s, in: in, typ: prefix + name, declared: resources.All().Resource(name)}
 			life.unknowns()
 			life.create()
 			life.found()
@@ -104,7 +105,7 @@ func TestEveryType(t *testing.T) {
 
 type life struct {
 	*lab
-	sample
+	samples.Sample
 	in       *scope
 	typ      string
 	declared *schema.Type
@@ -153,15 +154,15 @@ func (x *life) still() {
 func (x *life) create() {
 	x.Helper()
 	x.object = x.none(x.typ)
-	x.becomes(x.body)
+	x.becomes(x.Body)
 }
 
 func (x *life) update() {
 	x.Helper()
-	if x.sample.update == "" {
+	if x.Update == "" {
 		return
 	}
-	for _, text := range []string{x.sample.update, x.body} {
+	for _, text := range []string{x.Update, x.Body} {
 		id := x.object.identity
 		if p := x.becomes(text); p.replaces != nil {
 			x.Errorf("%s takes a new object, because of %v", text, p.replaces)
@@ -169,10 +170,10 @@ func (x *life) update() {
 		if !x.object.identity.RawEquals(id) {
 			x.Errorf("an update in place made %#v of %#v", x.object.identity, id)
 		}
-		if text == x.sample.update && x.shrunk != "" {
-			config := x.says(x.typ, x.shrunk, x.in)
-			if _, err := x.plan(x.Context(), x.object, config); err == nil || !strings.Contains(err.Error(), x.refused) {
-				x.Errorf("%s was answered with %v, want %q", x.shrunk, err, x.refused)
+		if text == x.Update && x.Shrunk != "" {
+			config := x.says(x.typ, x.Shrunk, x.in)
+			if _, err := x.plan(x.Context(), x.object, config); err == nil || !strings.Contains(err.Error(), x.Refused) {
+				x.Errorf("%s was answered with %v, want %q", x.Shrunk, err, x.Refused)
 			}
 			return // nor can it go back to what it was
 		}
@@ -182,9 +183,9 @@ func (x *life) update() {
 func (x *life) replace() {
 	x.Helper()
 	id := x.object.identity
-	p := x.becomes(x.sample.replace)
-	if !slices.Contains(p.replaces, x.by) {
-		x.Errorf("%s takes a new object because of %v, want %s", x.sample.replace, p.replaces, x.by)
+	p := x.becomes(x.Replace)
+	if !slices.Contains(p.replaces, x.By) {
+		x.Errorf("%s takes a new object because of %v, want %s", x.Replace, p.replaces, x.By)
 	}
 	if x.object.identity.RawEquals(id) {
 		x.Errorf("the new object is still %#v", id)
@@ -214,9 +215,9 @@ func (x *life) found() {
 			}
 		}
 	}
-	second := x.second
+	second := x.Second
 	if second == "" {
-		second = strings.Replace(x.body, `name = "x"`, `name = "other"`, 1)
+		second = strings.Replace(x.Body, `name = "x"`, `name = "other"`, 1)
 	}
 	other, err := x.make(ctx, x.none(x.typ), x.says(x.typ, second, x.in))
 	if err != nil {
@@ -297,7 +298,7 @@ func (x *life) gone() {
 func (x *life) unknowns() {
 	x.Helper()
 	ctx := x.Context()
-	config := x.says(x.typ, x.body, x.in)
+	config := x.says(x.typ, x.Body, x.in)
 	for _, w := range x.resources[x.typ].attributes {
 		if !w.Required && !w.Optional || w.block {
 			continue
