@@ -17,6 +17,7 @@ func All() *schema.Types {
 	cloud, compute, identity := schema.Subject("Cloud"), schema.Subject("Compute"), schema.Subject("Identity")
 	network, storage, values := schema.Subject("Network"), schema.Subject("Storage"), schema.Subject("Values")
 	return schema.NewTypes(
+		schema.Declare[AddressGroup]("address_group", network, from),
 		schema.Declare[AvailabilityZones]("availability_zones", cloud, schema.Data, from),
 		schema.Declare[Flavor]("flavor", compute, from),
 		schema.Declare[FloatingIP]("floating_ip", network, schema.After("subnet"), from),

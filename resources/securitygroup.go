@@ -45,6 +45,8 @@ type Rule struct {
 	RemoteIPPrefix netip.Prefix `hcl:"remote_ip_prefix,optional"`
 	// RemoteGroupID is the group of the port at the other end.
 	RemoteGroupID schema.Ref[SecurityGroup] `hcl:"remote_group_id,optional" hot:"remote_group"`
+	// RemoteAddressGroupID is the group of addresses at the other end.
+	RemoteAddressGroupID schema.Ref[AddressGroup] `hcl:"remote_address_group_id,optional"`
 }
 
 // Direction is the way of a packet, seen from the port.
@@ -107,8 +109,14 @@ func (r Rule) check(at string) schema.Problems {
 		add(fmt.Sprintf("There is no protocol %q", r.Protocol), detail)
 		return all
 	}
-	if r.RemoteIPPrefix.IsValid() && r.RemoteGroupID != "" {
-		add("A rule has one other end", "Set remote_ip_prefix or remote_group_id, not both.")
+	ends := 0
+	for _, set := range []bool{r.RemoteIPPrefix.IsValid(), r.RemoteGroupID != "", r.RemoteAddressGroupID != ""} {
+		if set {
+			ends++
+		}
+	}
+	if ends > 1 {
+		add("A rule has one other end", "Set one of remote_ip_prefix, remote_group_id and remote_address_group_id.")
 	}
 	if p := r.RemoteIPPrefix; p.IsValid() && p.Addr().Is4() != (r.Ethertype == IPv4) {
 		add("The range is of the other IP version", fmt.Sprintf("%s does not go with ethertype %s.", p, r.Ethertype))
@@ -154,7 +162,7 @@ func (r Rule) key() string {
 		}
 		return strconv.Itoa(*p)
 	}
-	return fmt.Sprintf("%s %s %s %s-%s %s %s", r.Direction, r.Ethertype, proto, number(r.PortRangeMin), number(r.PortRangeMax), remote, r.RemoteGroupID)
+	return fmt.Sprintf("%s %s %s %s-%s %s %s", r.Direction, r.Ethertype, proto, number(r.PortRangeMin), number(r.PortRangeMax), remote, string(r.RemoteGroupID)+string(r.RemoteAddressGroupID))
 }
 
 // Check reports rules that can't be, and rules that are there twice.
@@ -212,12 +220,14 @@ type SecurityGroupRule struct {
 	RemoteIPPrefix netip.Prefix `hcl:"remote_ip_prefix,optional" plan:"replace"`
 	// RemoteGroupID is the group of the port at the other end.
 	RemoteGroupID schema.Ref[SecurityGroup] `hcl:"remote_group_id,optional" plan:"replace" hot:"remote_group"`
+	// RemoteAddressGroupID is the group of addresses at the other end.
+	RemoteAddressGroupID schema.Ref[AddressGroup] `hcl:"remote_address_group_id,optional" plan:"replace"`
 }
 
 // Rule is what the resource allows.
 func (r *SecurityGroupRule) Rule() Rule {
 	return Rule{Direction: r.Direction, Ethertype: r.Ethertype, Protocol: r.Protocol, PortRangeMin: r.PortRangeMin, PortRangeMax: r.PortRangeMax,
-		RemoteIPPrefix: r.RemoteIPPrefix, RemoteGroupID: r.RemoteGroupID}
+		RemoteIPPrefix: r.RemoteIPPrefix, RemoteGroupID: r.RemoteGroupID, RemoteAddressGroupID: r.RemoteAddressGroupID}
 }
 
 // Check reports a rule that can't be.

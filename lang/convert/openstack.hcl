@@ -377,11 +377,13 @@ type "openstack_networking_secgroup_v2" {
 
 type "openstack_networking_secgroup_rule_v2" {
   to   = "security_group_rule"
-  same = "description direction ethertype protocol port_range_min port_range_max remote_ip_prefix remote_group_id security_group_id"
-  lose = { remote_address_group_id = "write a rule for each range" }
+  same = "description direction ethertype protocol port_range_min port_range_max remote_ip_prefix remote_group_id remote_address_group_id security_group_id"
 }
 
-type "openstack_networking_address_group_v2" { later = "address_group" }
+type "openstack_networking_address_group_v2" {
+  to   = "address_group"
+  same = "name description addresses project_id"
+}
 type "openstack_networking_qos_policy_v2" { later = "qos_policy" }
 type "openstack_networking_qos_bandwidth_limit_rule_v2" { later = "qos_policy" }
 type "openstack_networking_qos_dscp_marking_rule_v2" { later = "qos_policy" }

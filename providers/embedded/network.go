@@ -17,6 +17,7 @@ func (c *Cloud) network() {
 	add(c, table[resources.Route]{check: checkRoute, holds: routeHolds})
 	add(c, table[resources.FloatingIP]{check: checkFloatingIP, holds: floatingHolds, inUse: floatingInUse})
 	add(c, table[resources.FloatingIPAssociation]{check: checkAssociation, holds: associationHolds})
+	add(c, table[resources.AddressGroup]{inUse: addressGroupInUse})
 	add(c, table[resources.SecurityGroup]{check: speakable, inUse: groupInUse, parts: rulesOf, later: []string{"rules.remote_group_id"}})
 	add(c, table[resources.SecurityGroupRule]{check: speakableRule, holds: ruleHolds, later: []string{"remote_group_id"}})
 }

@@ -40,7 +40,9 @@ func NetworkSamples() []Sample {
 	port := newPort("one", "inside", "fa:16:3e:00:01:01", at("inside4", "10.20.0.101"))
 	port.SecurityGroupIDs = in("web")
 	group := newGroup("one", a.AppGroup.Rules...)
+	offices := newAddressGroup("offices", "198.51.100.0/24", "203.0.113.7", "2001:db8:1::/48")
 	return []Sample{
+		{Type: "address_group", Object: offices, Changes: addressGroupChanges(offices)},
 		{Type: "network", Object: lone, Changes: networkChanges(lone)},
 		{Type: "subnet", With: []any{a.Public, a.Inside}, Object: empty, Changes: subnetChanges(empty)},
 		{Type: "port", With: a.upTo(a.Router), Object: port, Changes: portChanges(port)},
@@ -127,9 +129,37 @@ func groupChanges(g *resources.SecurityGroup) []any {
 	return []any{words, rest, changed(rest, func(g *resources.SecurityGroup) { g.Rules = nil })}
 }
 
+func newAddressGroup(name string, addresses ...string) *resources.AddressGroup {
+	g := &resources.AddressGroup{Addresses: addresses}
+	g.ID, g.Name = id(name), name
+	return g
+}
+
+func addressGroupChanges(g *resources.AddressGroup) []any {
+	words := changed(g, func(g *resources.AddressGroup) {
+		g.Name, g.Description, g.Tags = "new", "words", schema.Set[string]{"a"}
+	})
+	fewer := changed(words, func(g *resources.AddressGroup) { g.Addresses = schema.Set[string]{"198.51.100.0/25"} })
+	return []any{words, fewer, changed(fewer, func(g *resources.AddressGroup) { g.Addresses = schema.Set[string]{} })}
+}
+
 // NetworkRefusals are the calls that every network must answer with no.
 func NetworkRefusals() []Refusal {
-	return append(append(networkRefusals(), portRefusals()...), routerRefusals()...)
+	return append(append(append(networkRefusals(), portRefusals()...), routerRefusals()...), addressGroupRefusals()...)
+}
+
+func addressGroupRefusals() []Refusal {
+	offices := newAddressGroup("offices", "198.51.100.0/24")
+	named := resources.Rule{Direction: resources.Ingress, Ethertype: resources.IPv4, RemoteAddressGroupID: schema.Ref[resources.AddressGroup](offices.ID)}
+	group := newGroup("doors", named)
+	bare := newGroup("bare")
+	rule := &resources.SecurityGroupRule{ID: id("from offices"), SecurityGroupID: schema.Ref[resources.SecurityGroup](bare.ID),
+		Direction: resources.Ingress, Ethertype: resources.IPv4, RemoteAddressGroupID: schema.Ref[resources.AddressGroup](offices.ID)}
+	return []Refusal{
+		{Reason: "an address group that a group's rule names is deleted", Given: []any{offices, group}, Delete: offices, Says: group.ID},
+		{Reason: "an address group that a rule names is deleted", Given: []any{offices, bare, rule}, Delete: offices, Says: rule.ID},
+		{Reason: "a rule of no address group", Given: []any{bare}, Create: rule, Says: "remote_address_group_id"},
+	}
 }
 
 func networkRefusals() []Refusal {

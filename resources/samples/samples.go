@@ -78,6 +78,11 @@ const (
 
 // All has one of every type that can be made. A type without one fails a test.
 var All = map[string]Sample{
+	"address_group": {
+		Body:   `name = "x", addresses = ["198.51.100.0/24", "2001:db8:1::7"]`,
+		Update: `name = "x", addresses = ["198.51.100.0/25", "192.0.2.1"], description = "y"`,
+		With:   project, Replace: `name = "x", addresses = ["198.51.100.0/24"], project_id = cairn_project.p.id`, By: "project_id",
+	},
 	"flavor": {
 		Body:    `name = "x", vcpus = 1, ram_mb = 256, disk_gb = 1`,
 		Update:  `name = "x", vcpus = 1, ram_mb = 256, disk_gb = 1, description = "small", extra_specs = { "hw:cpu_policy" = "shared" }`,

@@ -59,6 +59,8 @@ func Of(w schema.World, object any) []Row {
 		return floatingIP(w, o)
 	case *resources.FloatingIPAssociation:
 		return association(w, o)
+	case *resources.AddressGroup:
+		return addressGroup(w, o)
 	case *resources.SecurityGroup:
 		return securityGroup(w, o)
 	case *resources.SecurityGroupRule:

@@ -212,6 +212,7 @@ func TestMatch(t *testing.T) {
 		{"ICMPv6 in IPv4 is nothing", resources.Rule{Direction: resources.Egress, Ethertype: resources.IPv4, Protocol: "icmpv6"}, ""},
 		{"a protocol without a word", resources.Rule{Direction: resources.Egress, Ethertype: resources.IPv4, Protocol: "vrrp"}, "inport == @pg_g_1 && ip4 && ip.proto == 112"},
 		{"ports that OVN can't see", resources.Rule{Direction: resources.Egress, Ethertype: resources.IPv4, Protocol: "udplite", PortRangeMin: n(1), PortRangeMax: n(2)}, ""},
+		{"a group of addresses", resources.Rule{Direction: resources.Egress, Ethertype: resources.IPv4, RemoteAddressGroupID: "h-2"}, "inport == @pg_g_1 && ip4 && ip4.dst == $ag_h_2_ip4"},
 		{"another group", resources.Rule{Direction: resources.Ingress, Ethertype: resources.IPv6, RemoteGroupID: "h-2"}, "outport == @pg_g_1 && ip6 && ip6.src == $pg_h_2_ip6"},
 	} {
 		got, ok := rows.Match("g-1", c.rule)

@@ -141,6 +141,8 @@ func Match(g schema.Ref[resources.SecurityGroup], r resources.Rule) (match strin
 	switch {
 	case r.RemoteIPPrefix.IsValid() && r.RemoteIPPrefix.Bits() > 0:
 		parts = append(parts, fmt.Sprintf("%s.%s == %s", ip, other, r.RemoteIPPrefix.Masked()))
+	case r.RemoteAddressGroupID != "":
+		parts = append(parts, fmt.Sprintf("%s.%s == $%s", ip, other, AddressSet(r.RemoteAddressGroupID, ip)))
 	case r.RemoteGroupID != "":
 		parts = append(parts, fmt.Sprintf("%s.%s == $%s_%s", ip, other, PortGroup(r.RemoteGroupID), ip))
 	}

@@ -218,10 +218,13 @@ func compare(n int, op, value string) bool {
 	return false
 }
 
-// within judges an address against a range, or against the addresses of a
-// group's ports. Anybody outside is in no range but the whole.
+// within judges an address against a range, against an address set, or against the
+// addresses of a group's ports. Anybody outside is in no range but the whole.
 func (j *journey) within(value string, a netip.Addr) bool {
 	if set, ok := strings.CutPrefix(value, "$"); ok {
+		if r, ok := j.sets[set]; ok {
+			return slices.ContainsFunc(r.Strings("addresses"), func(x string) bool { return j.within(x, a) })
+		}
 		name := strings.TrimSuffix(strings.TrimSuffix(set, "_ip4"), "_ip6")
 		return a.IsValid() && slices.ContainsFunc(j.members[j.groups[name]], func(p rows.Row) bool { return slices.Contains(addresses(p), a) })
 	}

@@ -61,13 +61,14 @@ type Net struct {
 	acls     map[string][]rows.Row // by port group
 	members  map[string][]rows.Row // ports by port group
 	groups   map[string]string     // ids of port groups by name
+	sets     map[string]rows.Row   // address sets by name
 	switches map[string]string     // the switch of each port
 	routers  map[string]string     // the router of each router port
 }
 
 // New readies rows.
 func New(all []rows.Row) *Net {
-	n := &Net{byID: map[string]rows.Row{}, acls: map[string][]rows.Row{}, members: map[string][]rows.Row{}, groups: map[string]string{},
+	n := &Net{byID: map[string]rows.Row{}, acls: map[string][]rows.Row{}, members: map[string][]rows.Row{}, groups: map[string]string{}, sets: map[string]rows.Row{},
 		switches: map[string]string{}, routers: map[string]string{}}
 	for _, r := range all {
 		n.byID[r.ID] = r
@@ -82,6 +83,8 @@ func New(all []rows.Row) *Net {
 			n.nats = append(n.nats, r)
 		case "Port_Group":
 			n.groups[r.String("name")] = r.ID
+		case "Address_Set":
+			n.sets[r.String("name")] = r
 		}
 		for _, p := range r.Into {
 			switch {

@@ -156,3 +156,33 @@ func TestQuestionsThatMakeNoSense(t *testing.T) {
 		}
 	}
 }
+
+// A rule that names an address group lets in who is in it, and who is not stays out.
+func TestAddressGroup(t *testing.T) {
+	t.Parallel()
+	app := providertest.NewApp()
+	offices := &resources.AddressGroup{Addresses: []string{"198.51.100.0/24", "192.0.2.9", "2001:db8:9::/48"}}
+	offices.ID, offices.Name = "00000000-0000-4000-8000-000000000001", "offices"
+	app.WebGroup.Rules[0].RemoteIPPrefix = netip.Prefix{}
+	app.WebGroup.Rules[0].RemoteAddressGroupID = "00000000-0000-4000-8000-000000000001"
+	objects := append(app.Objects(), offices)
+	w := world.New(resources.All(), providertest.Cloud(), objects...)
+	all := rows.Base(w)
+	for _, o := range objects {
+		all = append(all, rows.Of(w, o)...)
+	}
+	for _, c := range []struct {
+		reason, from string
+		arrives      bool
+	}{
+		{"in a range of the group", "198.51.100.7", true},
+		{"an address of the group", "192.0.2.9", true},
+		{"beside the range", "198.51.101.7", false},
+		{"beside the address", "192.0.2.10", false},
+	} {
+		a, err := trace.New(all).Trace(trace.End{Addr: netip.MustParseAddr(c.from)}, trace.End{Addr: netip.MustParseAddr("203.0.113.21")}, trace.Packet{Protocol: "tcp", Port: 443})
+		if err != nil || a.Arrives != c.arrives {
+			t.Errorf("%s: from %s it arrives %v, %v", c.reason, c.from, a.Arrives, err)
+		}
+	}
+}

@@ -1,0 +1,6 @@
+import {
+  to = cairn_address_group.offices
+  identity = {
+    id = "offices"
+  }
+}

@@ -1,0 +1,4 @@
+import {
+  to = cairn_address_group.offices
+  id = "offices"
+}

@@ -1,0 +1,1 @@
+terraform import cairn_address_group.offices offices
