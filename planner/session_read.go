@@ -122,7 +122,14 @@ func (s *Session) own(w *walk, t *schema.Type, word string) (*prior, error) {
 	case len(found) > 1:
 		return nil, schema.Problem{Attribute: "id", Summary: fmt.Sprintf("%d are named %q", len(found), word), Detail: "Import it by its id."}
 	}
-	if w.world.Find(t.Go(), word) != nil {
+	other := w.world.Find(t.Go(), word)
+	if other == nil && t.Attribute("name") != nil {
+		for other = range w.world.Where(t.Go(), "name", word) {
+			word = strings.Join(t.Texts(other, "id"), "")
+			break
+		}
+	}
+	if other != nil {
 		return nil, schema.Problem{Attribute: "id", Summary: fmt.Sprintf("The %s is not this stack's", t.Name),
 			Detail: fmt.Sprintf("%s has it. An object belongs to one stack: look it up with a data block, or have that stack let go of it first (`cairn state rm`).", w.world.called(word))}
 	}

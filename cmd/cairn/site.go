@@ -120,7 +120,7 @@ func (a *app) cloud(dir string) (*cloud.Cloud, error) {
 	var files map[string]*hcl.File
 	var diags hcl.Diagnostics
 	if a.cloudText != "" {
-		c, files, diags = cloudfile.Parse([]byte(a.cloudText), filepath.Join(dir, "config"))
+		c, files, diags = cloudfile.Parse([]byte(a.cloudText), "config", dir)
 		return c, a.complain(files, diags)
 	}
 	path, err := cloudfile.Find(a.cloudFile, dir)

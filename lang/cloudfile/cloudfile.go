@@ -135,12 +135,12 @@ func Load(path string) (*cloud.Cloud, map[string]*hcl.File, hcl.Diagnostics) {
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "The cloud file can't be read", Detail: err.Error() + "."}}
 	}
-	return Parse(src, path)
+	return Parse(src, path, filepath.Dir(path))
 }
 
-// Parse reads the text of a cloud file; path is what complaints call it, and its
-// folder is the cloud's.
-func Parse(src []byte, path string) (*cloud.Cloud, map[string]*hcl.File, hcl.Diagnostics) {
+// Parse reads the text of a cloud file; path is what complaints call it, and dir is
+// the cloud's folder.
+func Parse(src []byte, path, dir string) (*cloud.Cloud, map[string]*hcl.File, hcl.Diagnostics) {
 	parser := hclparse.NewParser()
 	f, diags := parser.ParseHCL(src, path)
 	if diags.HasErrors() {
@@ -154,7 +154,7 @@ func Parse(src []byte, path string) (*cloud.Cloud, map[string]*hcl.File, hcl.Dia
 		return nil, parser.Files(), append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "A cloud file describes one cloud",
 			Detail: fmt.Sprintf("This one has %d cloud blocks. Write cloud \"name\" { ... } once.", len(all.Clouds)), Subject: f.Body.MissingItemRange().Ptr()})
 	}
-	c, err := all.Clouds[0].cloud(filepath.Dir(path))
+	c, err := all.Clouds[0].cloud(dir)
 	if err != nil {
 		diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unsuitable cloud", Detail: err.Error() + ".", Subject: f.Body.MissingItemRange().Ptr()})
 	}

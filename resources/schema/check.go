@@ -104,7 +104,7 @@ func (a *Attribute) complain(v cty.Value, path string, all *Problems) {
 		each = v.AsValueSlice()
 		for _, c := range a.checks {
 			if why := c(v); why != "" {
-				*all = append(*all, Problem{Attribute: path, Summary: fmt.Sprintf("Unsuitable value for %s", path), Detail: "It " + why + "."})
+				*all = append(*all, Problem{Attribute: path, Summary: fmt.Sprintf("Unsuitable value for %s", path), Detail: full("It " + why)})
 			}
 		}
 	}
@@ -128,7 +128,7 @@ func (a *Attribute) complain(v cty.Value, path string, all *Problems) {
 		}
 		for _, c := range a.checks {
 			if why := c(e); why != "" {
-				*all = append(*all, Problem{Attribute: where, Summary: fmt.Sprintf("Unsuitable value for %s", where), Detail: "It " + why + "."})
+				*all = append(*all, Problem{Attribute: where, Summary: fmt.Sprintf("Unsuitable value for %s", where), Detail: full("It " + why)})
 			}
 		}
 		if a.Nested != nil && e.Type().IsObjectType() {
@@ -142,6 +142,14 @@ func (a *Attribute) complain(v cty.Value, path string, all *Problems) {
 			*all = append(*all, Problem{Attribute: path, Summary: fmt.Sprintf("Unsuitable value for %s", path), Detail: sentence(err.Error())})
 		}
 	}
+}
+
+// full ends a sentence that has no end yet.
+func full(s string) string {
+	if strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
 }
 
 // Nearest finds the candidate that a mistyped word most likely meant, or "".

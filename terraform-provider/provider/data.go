@@ -34,7 +34,7 @@ func (d *source) Read(ctx context.Context, req datasource.ReadRequest, resp *dat
 	}
 	filter, err := fromTerraformMap(members(req.Config.Raw), d.Object())
 	if err != nil {
-		resp.Diagnostics.AddError("The configuration can't be read", err.Error())
+		resp.Diagnostics.AddError("The configuration can't be read", remedy(err))
 		return
 	}
 	v, err := s.Data(ctx, d.Type, filter)
@@ -44,7 +44,7 @@ func (d *source) Read(ctx context.Context, req datasource.ReadRequest, resp *dat
 	}
 	var out tftypes.Value
 	if out, err = toTerraform(v, d.object); err != nil {
-		resp.Diagnostics.AddError("The object can't be written", err.Error())
+		resp.Diagnostics.AddError("The object can't be written", remedy(err))
 		return
 	}
 	resp.State.Raw = out

@@ -82,7 +82,7 @@ func (l *listed) List(ctx context.Context, req list.ListRequest, stream *list.Li
 			if req.IncludeResource {
 				raw, err := l.assemble(o.Value, tftypes.NewValue(l.object, nil), nil)
 				if err != nil {
-					result.Diagnostics.AddError("The object can't be written", err.Error())
+					result.Diagnostics.AddError("The object can't be written", remedy(err))
 				}
 				result.Resource.Raw = raw
 			}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -148,18 +149,18 @@ func (c *cloud) close(ctx context.Context) error { return errors.Join(c.work.Clo
 func (p *Provider) open(ctx context.Context, s settings, diags *diag.Diagnostics) *cloud {
 	reserve, err := s.reserve()
 	if err != nil {
-		diags.AddAttributeError(path.Root("reservation_time"), "Unsuitable time", err.Error())
+		diags.AddAttributeError(path.Root("reservation_time"), "Unsuitable time", remedy(err))
 		return nil
 	}
 	at, where, err := s.cloud()
 	if err != nil {
-		diags.AddAttributeError(path.Root(at), "The cloud can't be opened", err.Error())
+		diags.AddAttributeError(path.Root(at), "The cloud can't be opened", remedy(err))
 		return nil
 	}
 	stack := first(s.Stack.ValueString(), os.Getenv("CAIRN_STACK"))
 	if stack == "" {
 		if stack, err = folderName(); err != nil {
-			diags.AddAttributeError(path.Root("stack"), "The stack has no name", err.Error())
+			diags.AddAttributeError(path.Root("stack"), "The stack has no name", remedy(err))
 			return nil
 		}
 	}
@@ -225,7 +226,7 @@ func (s settings) cloud() (at string, c *facts.Cloud, err error) {
 		if err != nil {
 			return "config", nil, err
 		}
-		c, _, diags := cloudfile.Parse([]byte(text), filepath.Join(dir, "config"))
+		c, _, diags := cloudfile.Parse([]byte(text), "config", dir)
 		if diags.HasErrors() {
 			return "config", nil, diags
 		}
@@ -289,7 +290,10 @@ var errNoCloud = errors.New("the provider's configuration hangs on something tha
 
 // remedy is an error in words for somebody who uses Terraform.
 func remedy(err error) string {
-	text := err.Error() + "."
+	text := err.Error()
+	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "?") {
+		text += "."
+	}
 	switch {
 	case errors.Is(err, state.ErrFront):
 		text += " Every front end needs a stack of its own: give this one another name with `stack` in the provider block, or hand the stack over with `cairn state import-terraform` or `cairn state export-terraform`."

@@ -50,12 +50,12 @@ func (r *managed) Configure(_ context.Context, req resource.ConfigureRequest, re
 func (r *managed) ValidateConfig(_ context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse) {
 	config, _, err := r.authored(req.Config.Raw, nil)
 	if err != nil {
-		resp.Diagnostics.AddError("The configuration can't be read", err.Error())
+		resp.Diagnostics.AddError("The configuration can't be read", remedy(err))
 		return
 	}
 	r.onlyOneSpelling(req.Config.Raw, &resp.Diagnostics)
 	if _, err := timeoutsOf(req.Config.Raw); err != nil {
-		resp.Diagnostics.AddAttributeError(path.Root(timeoutsBlock), "Unsuitable timeout", err.Error())
+		resp.Diagnostics.AddAttributeError(path.Root(timeoutsBlock), "Unsuitable timeout", remedy(err))
 	}
 	var problems schema.Problems
 	for _, a := range r.Attributes {
@@ -114,7 +114,7 @@ func (r *managed) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 	}
 	resp.Plan.Raw, err = r.assemble(f.Planned, req.Config.Raw, asked.Once)
 	if err != nil {
-		resp.Diagnostics.AddError("The plan can't be written", err.Error())
+		resp.Diagnostics.AddError("The plan can't be written", remedy(err))
 		return
 	}
 	if f.Action == schema.ReplaceObject {
@@ -241,7 +241,7 @@ func private(ctx context.Context, from interface {
 		return p
 	}
 	if err := json.Unmarshal(text, &p); err != nil {
-		diags.AddError("The provider's own part of the state can't be read", err.Error())
+		diags.AddError("The provider's own part of the state can't be read", remedy(err))
 	}
 	return p
 }
@@ -297,7 +297,7 @@ func (r *managed) apply(ctx context.Context, id string, prior, config, planned t
 	}
 	out, err := r.assemble(made.Value, pick(config, prior), asked.Once)
 	if err != nil {
-		diags.AddError("The object can't be written", err.Error())
+		diags.AddError("The object can't be written", remedy(err))
 		return id, prior
 	}
 	return made.ID, out
@@ -321,7 +321,7 @@ func (r *managed) Read(ctx context.Context, req resource.ReadRequest, resp *reso
 	}
 	var err error
 	if have.Value, err = r.known(req.State.Raw); err != nil {
-		resp.Diagnostics.AddError("The state can't be read", err.Error())
+		resp.Diagnostics.AddError("The state can't be read", remedy(err))
 		return
 	}
 	now, there, err := s.Read(ctx, r.Type, have)
@@ -335,7 +335,7 @@ func (r *managed) Read(ctx context.Context, req resource.ReadRequest, resp *reso
 	}
 	if !now.RawEquals(have.Value) {
 		if resp.State.Raw, err = r.assemble(now, req.State.Raw, nil); err != nil {
-			resp.Diagnostics.AddError("The object can't be written", err.Error())
+			resp.Diagnostics.AddError("The object can't be written", remedy(err))
 		}
 	}
 }
@@ -367,7 +367,7 @@ func (r *managed) ImportState(ctx context.Context, req resource.ImportStateReque
 		return
 	}
 	if resp.State.Raw, err = r.assemble(have.Value, tftypes.NewValue(r.object, nil), nil); err != nil {
-		resp.Diagnostics.AddError("The object can't be written", err.Error())
+		resp.Diagnostics.AddError("The object can't be written", remedy(err))
 		return
 	}
 	r.identify(ctx, have.ID, resp.Identity, resp.Private, &resp.Diagnostics)
@@ -383,7 +383,7 @@ func (r *managed) UpgradeState(context.Context) map[int64]resource.StateUpgrader
 				resp.State.Raw = v
 				return
 			}
-			resp.Diagnostics.AddError(fmt.Sprintf("The state of a %s can't be brought up to date", r.Name), err.Error())
+			resp.Diagnostics.AddError(fmt.Sprintf("The state of a %s can't be brought up to date", r.Name), remedy(err))
 		}}
 	}
 	return all
@@ -398,7 +398,7 @@ func (r *managed) MoveState(context.Context) []resource.StateMover {
 		}
 		v, err := r.decode(int(req.SourceSchemaVersion), req.SourceRawState.JSON)
 		if err != nil {
-			resp.Diagnostics.AddError(fmt.Sprintf("A %s can't become a %s", req.SourceTypeName, prefix+r.Name), err.Error())
+			resp.Diagnostics.AddError(fmt.Sprintf("A %s can't become a %s", req.SourceTypeName, prefix+r.Name), remedy(err))
 			return
 		}
 		resp.TargetState.Raw = v
