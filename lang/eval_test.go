@@ -102,9 +102,9 @@ func TestEvaluation(t *testing.T) {
 				"ids":  cty.ObjectVal(map[string]cty.Value{"x": str(`id of module.m["x"].network.n`), "y": str(`id of module.m["y"].network.n`)}),
 				"x":    cty.TupleVal([]cty.Value{str(`id of module.m["x"].module.in[0].value.v`), str(`id of module.m["x"].module.in[1].value.v`)}),
 				"solo": str("id of module.solo.network.n"),
-				"whole": cty.ObjectVal(map[string]cty.Value{"id": str("id of module.solo.network.n"), "path": str("m"),
+				"whole": cty.ObjectVal(map[string]cty.Value{"id": str("id of module.solo.network.n"), "path": str("/srv/stack/m"),
 					"inner": cty.TupleVal([]cty.Value{str(`id of module.solo.module.in[0].value.v`), str(`id of module.solo.module.in[1].value.v`)})}),
-				"path": str("m")}},
+				"path": str("/srv/stack/m")}},
 		{"a folder of .tf files", map[string]string{"main.tf": `
 			provider "cairn" {}
 			resource "cairn_network" "n" { name = "x" }

@@ -85,7 +85,7 @@ func TestFunctions(t *testing.T) {
 		{`toset(["a", "a"])`, `toset(["a"])`},
 		{`setproduct(["a", "b"], ["c"])`, `[["a", "c"], ["b", "c"]]`},
 		{`[for k, v in { a = 1 } : "${k}${v}"]`, `["a1"]`},
-		{`path.module`, `"."`},
+		{`path.module`, `"/srv/stack"`},
 		{`terraform.workspace`, `"default"`},
 		{`stack.name`, `"stack"`},
 		{`parseint("ff", 16)`, `255`},

@@ -3,6 +3,7 @@ package lang
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -68,7 +69,7 @@ func (w *walker) resolve(t, after hcl.Traversal) (flat string, n int) {
 		w.attribute(w.may.owner.typ, "self", rest(t, 1, after))
 		return "self", 1
 	case "path":
-		return w.constant(t, map[string]string{"module": w.f.rel, "root": ".", "cwd": w.l.stack.cwd})
+		return w.constant(t, map[string]string{"module": w.l.here(w.f.rel), "root": w.l.here("."), "cwd": w.l.stack.cwd})
 	case "terraform", "tofu":
 		return w.constant(t, map[string]string{"workspace": "default"})
 	case "stack":
@@ -225,4 +226,15 @@ func list(words []string) string {
 		out += ", " + x
 	}
 	return out + " and " + words[len(words)-1]
+}
+
+// here is a path below the stack's folder as whoever works in the working folder
+// finds it: an image is opened by its path long after the language is done. Where
+// the two are one, it stays as it is written.
+func (l *loader) here(rel string) string {
+	b := l.stack.files.record
+	if filepath.IsAbs(rel) || b.abs() == b.Cwd {
+		return rel
+	}
+	return filepath.ToSlash(filepath.Join(b.abs(), rel))
 }

@@ -68,20 +68,39 @@ func Open(ctx context.Context, c *cloud.Cloud, types *schema.Types) (_ *planner.
 	return &planner.Site{Cloud: c, Types: types, Store: store, Keys: seal.Lazy(keys), Systems: systems, Builtin: base}, shut, nil
 }
 
-// openStore opens the cloud's database: what cloud.hcl names, else cairn.db in
-// .cairn beside it or in the stack's folder.
-func openStore(ctx context.Context, c *cloud.Cloud) (state.Store, error) {
-	path := filepath.Join(c.Dir, ".cairn", "cairn.db")
-	if c.State != "" {
-		name, ok := strings.CutPrefix(c.State, "sqlite:")
-		if !ok {
-			return nil, fmt.Errorf("cloud %s: state = %q is not known; write \"sqlite:FILE\"", c.Name, c.State)
-		}
-		if path = name; !filepath.IsAbs(path) {
-			path = filepath.Join(c.Dir, path)
-		}
+// Used reports whether the cloud has a database already: whether anything was ever
+// applied to it.
+func Used(c *cloud.Cloud) bool {
+	path, err := database(c)
+	if err != nil {
+		return true // opening it says what is wrong
 	}
-	if err := ownFolder(filepath.Dir(path)); err != nil {
+	_, err = os.Stat(path)
+	return err == nil
+}
+
+// database is the path of the cloud's database: what cloud.hcl names, else cairn.db
+// in .cairn beside it or in the stack's folder.
+func database(c *cloud.Cloud) (string, error) {
+	if c.State == "" {
+		return filepath.Join(c.Dir, ".cairn", "cairn.db"), nil
+	}
+	name, ok := strings.CutPrefix(c.State, "sqlite:")
+	if !ok {
+		return "", fmt.Errorf("cloud %s: state = %q is not known; write \"sqlite:FILE\"", c.Name, c.State)
+	}
+	if filepath.IsAbs(name) {
+		return name, nil
+	}
+	return filepath.Join(c.Dir, name), nil
+}
+
+func openStore(ctx context.Context, c *cloud.Cloud) (state.Store, error) {
+	path, err := database(c)
+	if err == nil {
+		err = ownFolder(filepath.Dir(path))
+	}
+	if err != nil {
 		return nil, err
 	}
 	return sqlite.Open(ctx, path)

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/spf13/cobra"
 
+	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/lang/convert"
 	"github.com/cairncloud/cairn/resources"
 )
@@ -60,6 +61,9 @@ The exit code is 0 when everything was converted, 2 when something is left to do
 			}
 			out.Copies = copies
 			n, err := writeOutput(out, to)
+			if err == nil && format == "terraform" {
+				err = ordered(to)
+			}
 			if err != nil {
 				return err
 			}
@@ -84,6 +88,22 @@ The exit code is 0 when everything was converted, 2 when something is left to do
 	c.Flags().StringVar(&stack, "stack", "", "the name of the stack (else the folder's)")
 	c.Flags().BoolVar(&a.json, "json", false, "write the report in JSON")
 	return c
+}
+
+// ordered writes into converted files what Terraform can't see of their order. What
+// does not load yet has something left to do: it stays as it is.
+func ordered(dir string) error {
+	types := resources.All()
+	s, diags := lang.Load(dir, lang.Options{Types: types})
+	if diags.HasErrors() {
+		return nil
+	}
+	for name, text := range convert.Order(s, types) {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(name)), text, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // stackWord makes the name of a stack of a folder's.

@@ -17,6 +17,7 @@ import (
 	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/resources/address"
 	"github.com/cairncloud/cairn/resources/schema"
+	"github.com/cairncloud/cairn/site"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -212,6 +213,13 @@ type gc struct {
 }
 
 func (a *app) gc(ctx context.Context, g gc) error {
+	where, err := a.cloud(".")
+	if err != nil {
+		return err
+	}
+	if !site.Used(where) {
+		return fmt.Errorf("no cloud is kept here: name its file with --cloud, or work in the folder of a stack that uses it")
+	}
 	site, err := a.open(ctx, ".")
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -15,6 +17,27 @@ import (
 
 // cairn puts a port after the subnets of its network, because the declaration of
 // a port says so. Terraform knows of an order only what references say.
+
+// Order writes into a folder of .tf files, loaded without complaints, what comes
+// first where only a declaration says so. It answers with the files that change,
+// by their path below the folder.
+func Order(s *lang.Stack, types *schema.Types) map[string][]byte {
+	w := &writer{stack: s, types: types, bundle: s.Bundle(), folders: map[string]*stackFolder{}, out: &Output{Files: map[string][]byte{}}}
+	w.read()
+	if w.diags.HasErrors() {
+		return nil
+	}
+	w.order(nil, nil)
+	changed := map[string][]byte{}
+	for _, f := range w.folderOrder {
+		for _, x := range f.files {
+			if text := x.whole(); !bytes.Equal(text, x.src) {
+				changed[path.Join(f.out, x.name)] = text
+			}
+		}
+	}
+	return changed
+}
 
 // order writes depends_on where only a declaration says what comes first.
 func (w *writer) order(all lists, gone map[*list]bool) {
@@ -31,7 +54,7 @@ func (w *writer) order(all lists, gone map[*list]bool) {
 					continue
 				}
 				done[b] = true
-				own := w.blocks[blockName{module: m.Path, kind: lang.KindResource, typ: b.Labels[0], name: b.Labels[1]}]
+				own := w.blocks[blockName{module: m.Path, kind: lang.KindResource, typ: strings.TrimPrefix(b.Labels[0], lang.TerraformPrefix), name: b.Labels[1]}]
 				if own == nil || own.Type == nil || len(own.Type.After) == 0 {
 					continue
 				}

@@ -117,7 +117,7 @@ func (w *writer) folder(dir string, taken map[string]bool) *stackFolder {
 		case strings.HasSuffix(name, ".stack.json"):
 			at := hcl.Range{Filename: where, Start: hcl.InitialPos, End: hcl.InitialPos}
 			w.complain(at, "Stack files in JSON are not converted", fmt.Sprintf("Write %s in HCL, as %s.", name, strings.TrimSuffix(name, ".json")+".hcl"))
-		case !strings.HasSuffix(name, ".stack.hcl"):
+		case !strings.HasSuffix(name, w.suffix()):
 			w.beside(f, name)
 		case read:
 			file, diags := hclsyntax.ParseConfig(src, where, hcl.InitialPos)
@@ -132,8 +132,19 @@ func (w *writer) folder(dir string, taken map[string]bool) *stackFolder {
 	return f
 }
 
+// suffix of the files that are read.
+func (w *writer) suffix() string {
+	if w.stack.TF {
+		return ".tf"
+	}
+	return ".stack.hcl"
+}
+
 // tfName keeps away from the names of override files.
 func tfName(name string) string {
+	if strings.HasSuffix(name, ".tf") {
+		return name
+	}
 	stem := strings.TrimSuffix(name, ".stack.hcl")
 	if stem == "override" || strings.HasSuffix(stem, "_override") {
 		stem += "s"
