@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -164,11 +163,6 @@ func copyExample(t *testing.T, path, dir string) {
 	if err == nil {
 		err = os.CopyFS(dir, from)
 	}
-	for _, name := range []string{importByID, importByIdentity, importCommand} {
-		if e := os.Remove(filepath.Join(dir, name)); !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +270,7 @@ func TestTerraformTakesTheExamples(t *testing.T) {
 		c := exec.Command(engine, args...)
 		c.Dir, c.Env = dir, append(os.Environ(), "TF_CLI_CONFIG_FILE="+settings, "TF_IN_AUTOMATION=1")
 		if args[0] == "fmt" {
-			c.Dir = filepath.Join(folder, "examples")
+			c.Dir = filepath.Join(folder, "..", "resources", "examples")
 		}
 		if text, err := c.CombinedOutput(); err != nil {
 			t.Errorf("%s %s: %v\n%s", engine, args[0], err, text)

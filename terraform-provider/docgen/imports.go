@@ -13,18 +13,10 @@ import (
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
-// The files that show how the object of an example is imported, by the names that
-// the registry knows.
-const (
-	importCommand    = "import.sh"
-	importByID       = "import-by-string-id.tf"
-	importByIdentity = "import-by-identity.tf"
-)
-
 // someID is an id as cairn chooses them.
 const someID = "5e1c6d0e-8f0b-5c52-9c7a-3f2d1b0a4c68"
 
-// imports writes how an object of the type is imported: page and files.
+// imports writes how an object of the type is imported.
 func (m *manual) imports(b *strings.Builder, name string, t *schema.Type) {
 	label, word := m.shown(name)
 	by := ""
@@ -35,17 +27,12 @@ func (m *manual) imports(b *strings.Builder, name string, t *schema.Type) {
 		word = someID
 	}
 	to := name + "." + label
-	files := map[string]string{
-		importByID:       fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\n", to, word),
-		importByIdentity: fmt.Sprintf("import {\n  to = %s\n  identity = {\n    id = %q\n  }\n}\n", to, word),
-		importCommand:    fmt.Sprintf("terraform import %s %s\n", to, word),
-	}
-	for file, text := range files {
-		m.files["examples/resources/"+name+"/"+file] = text
-	}
+	byID := fmt.Sprintf("import {\n  to = %s\n  id = %q\n}\n", to, word)
+	byIdentity := fmt.Sprintf("import {\n  to = %s\n  identity = {\n    id = %q\n  }\n}\n", to, word)
+	command := fmt.Sprintf("terraform import %s %s\n", to, word)
 	fmt.Fprintf(b, "\n## Import\n\nAn object that the stack has in the cloud's ledger is imported by its id%s. One that no stack keeps is imported by its id, if its system has it.\n", by)
-	fmt.Fprintf(b, "\nWith an `import` block, in Terraform 1.5 or newer, and OpenTofu:\n\n%s", block("terraform", files[importByID]))
-	fmt.Fprintf(b, "\nBy identity, in Terraform 1.12 and OpenTofu 1.12 or newer:\n\n%s\n### Identity Schema\n", block("terraform", files[importByIdentity]))
+	fmt.Fprintf(b, "\nWith an `import` block, in Terraform 1.5 or newer, and OpenTofu:\n\n%s", block("terraform", byID))
+	fmt.Fprintf(b, "\nBy identity, in Terraform 1.12 and OpenTofu 1.12 or newer:\n\n%s\n### Identity Schema\n", block("terraform", byIdentity))
 	for _, part := range []struct {
 		title    string
 		required bool
@@ -60,7 +47,7 @@ func (m *manual) imports(b *strings.Builder, name string, t *schema.Type) {
 			fmt.Fprintf(b, "\n#### %s\n\n%s", part.title, lines.String())
 		}
 	}
-	fmt.Fprintf(b, "\nWith the command:\n\n%s", block("shell", files[importCommand]))
+	fmt.Fprintf(b, "\nWith the command:\n\n%s", block("shell", command))
 }
 
 // shown finds the first block of a type in its example: its label and its name,

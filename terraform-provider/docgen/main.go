@@ -63,29 +63,15 @@ func run(dir string) error {
 	return nil
 }
 
-// generated reads the files of a provider's folder that are no one's to edit: the
-// pages but the guides, and the examples.
+// generated reads the pages that are no one's to edit: all but the guides.
 func generated(dir fs.FS) (map[string]string, error) {
 	files := map[string]string{}
-	for _, top := range []string{"docs", "examples"} {
-		err := fs.WalkDir(dir, top, func(path string, e fs.DirEntry, err error) error {
-			if err != nil || e.IsDir() || !isGenerated(path) {
-				return err
-			}
-			text, err := fs.ReadFile(dir, path)
-			files[path] = string(text)
+	return files, fs.WalkDir(dir, "docs", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(path, "docs/guides/") {
 			return err
-		})
-		if err != nil {
-			return nil, err
 		}
-	}
-	return files, nil
-}
-
-func isGenerated(path string) bool {
-	if rest, ok := strings.CutPrefix(path, "docs/"); ok {
-		return !strings.HasPrefix(rest, "guides/")
-	}
-	return true
+		text, err := fs.ReadFile(dir, path)
+		files[path] = string(text)
+		return err
+	})
 }

@@ -29,8 +29,7 @@ type manual struct {
 	missing  []error
 }
 
-// pages makes every page of the manual, and the files that show how to import, by
-// their path in the provider's folder.
+// pages makes every page of the manual, by its path in the provider's folder.
 func pages(ctx context.Context, types *schema.Types, dir, shown fs.FS) (map[string]string, error) {
 	server := providerserver.NewProtocol6(provider.New(types))()
 	schemas, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
@@ -45,9 +44,6 @@ func pages(ctx context.Context, types *schema.Types, dir, shown fs.FS) (map[stri
 		return nil, fmt.Errorf("the provider's schemas: %s: %s", d.Summary, d.Detail)
 	}
 	m := &manual{types: types, dir: dir, examples: shown, schemas: schemas, identity: identities.IdentitySchemas, files: map[string]string{}}
-	if err := m.copies(); err != nil {
-		return nil, err
-	}
 	m.index()
 	for _, name := range sorted(schemas.ResourceSchemas) {
 		m.resource(name, schemas.ResourceSchemas[name])
@@ -85,18 +81,6 @@ func (m *manual) example(path, of string) string {
 		m.missing = append(m.missing, fmt.Errorf("%s has no example: write resources/examples/%s", of, path))
 	}
 	return "## Example Usage\n\n" + block("terraform", string(text)) + "\n"
-}
-
-// copies puts the examples where the registry looks for them.
-func (m *manual) copies() error {
-	return fs.WalkDir(m.examples, ".", func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		text, err := fs.ReadFile(m.examples, path)
-		m.files["examples/"+path] = string(text)
-		return err
-	})
 }
 
 func block(language, text string) string {

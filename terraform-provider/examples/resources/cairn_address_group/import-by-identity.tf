@@ -1,6 +1,0 @@
-import {
-  to = cairn_address_group.offices
-  identity = {
-    id = "offices"
-  }
-}

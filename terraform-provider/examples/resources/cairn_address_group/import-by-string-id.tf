@@ -1,4 +1,0 @@
-import {
-  to = cairn_address_group.offices
-  id = "offices"
-}

@@ -1,1 +1,0 @@
-terraform import cairn_address_group.offices offices

@@ -1,6 +1,0 @@
-import {
-  to = cairn_flavor.build
-  identity = {
-    id = "build"
-  }
-}

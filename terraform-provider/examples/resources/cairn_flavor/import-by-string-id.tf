@@ -1,4 +1,0 @@
-import {
-  to = cairn_flavor.build
-  id = "build"
-}

@@ -1,6 +1,0 @@
-import {
-  to = cairn_image.appliance
-  identity = {
-    id = "appliance"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_image.appliance
-  id = "appliance"
-}

@@ -1,6 +1,0 @@
-import {
-  to = cairn_instance.web
-  identity = {
-    id = "web"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_instance.web
-  id = "web"
-}

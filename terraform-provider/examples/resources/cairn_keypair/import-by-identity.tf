@@ -1,6 +1,0 @@
-import {
-  to = cairn_keypair.operator
-  identity = {
-    id = "operator"
-  }
-}

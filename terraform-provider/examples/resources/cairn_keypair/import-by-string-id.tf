@@ -1,4 +1,0 @@
-import {
-  to = cairn_keypair.operator
-  id = "operator"
-}

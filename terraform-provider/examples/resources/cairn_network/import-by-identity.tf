@@ -1,6 +1,0 @@
-import {
-  to = cairn_network.web
-  identity = {
-    id = "web"
-  }
-}

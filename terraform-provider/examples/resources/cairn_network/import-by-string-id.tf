@@ -1,4 +1,0 @@
-import {
-  to = cairn_network.web
-  id = "web"
-}

@@ -1,6 +1,0 @@
-import {
-  to = cairn_port.web
-  identity = {
-    id = "web"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_port.web
-  id = "web"
-}

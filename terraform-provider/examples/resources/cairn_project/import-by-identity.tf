@@ -1,6 +1,0 @@
-import {
-  to = cairn_project.shop
-  identity = {
-    id = "shop"
-  }
-}

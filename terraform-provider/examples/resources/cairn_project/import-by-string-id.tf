@@ -1,4 +1,0 @@
-import {
-  to = cairn_project.shop
-  id = "shop"
-}

@@ -1,6 +1,0 @@
-import {
-  to = cairn_router.edge
-  identity = {
-    id = "edge"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_router.edge
-  id = "edge"
-}

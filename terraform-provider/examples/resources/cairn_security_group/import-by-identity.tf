@@ -1,6 +1,0 @@
-import {
-  to = cairn_security_group.database
-  identity = {
-    id = "database"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_security_group.database
-  id = "database"
-}

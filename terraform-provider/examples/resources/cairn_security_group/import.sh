@@ -1,1 +1,0 @@
-terraform import cairn_security_group.database database

@@ -1,6 +1,0 @@
-import {
-  to = cairn_server_group.web
-  identity = {
-    id = "web"
-  }
-}

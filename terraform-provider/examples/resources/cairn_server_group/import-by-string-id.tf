@@ -1,4 +1,0 @@
-import {
-  to = cairn_server_group.web
-  id = "web"
-}

@@ -1,1 +1,0 @@
-terraform import cairn_server_group.web web

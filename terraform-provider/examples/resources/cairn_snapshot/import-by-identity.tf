@@ -1,6 +1,0 @@
-import {
-  to = cairn_snapshot.before_upgrade
-  identity = {
-    id = "before-upgrade"
-  }
-}

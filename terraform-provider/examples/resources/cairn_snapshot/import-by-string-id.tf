@@ -1,4 +1,0 @@
-import {
-  to = cairn_snapshot.before_upgrade
-  id = "before-upgrade"
-}

@@ -1,1 +1,0 @@
-terraform import cairn_snapshot.before_upgrade before-upgrade

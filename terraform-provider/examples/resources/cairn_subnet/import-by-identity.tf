@@ -1,6 +1,0 @@
-import {
-  to = cairn_subnet.web
-  identity = {
-    id = "web"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_subnet.web
-  id = "web"
-}

@@ -1,1 +1,0 @@
-terraform import cairn_subnet.web web

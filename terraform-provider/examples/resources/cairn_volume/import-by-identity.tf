@@ -1,6 +1,0 @@
-import {
-  to = cairn_volume.data
-  identity = {
-    id = "data"
-  }
-}

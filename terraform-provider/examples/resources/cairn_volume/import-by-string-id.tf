@@ -1,4 +1,0 @@
-import {
-  to = cairn_volume.data
-  id = "data"
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_volume_attachment.data
-  id = "5e1c6d0e-8f0b-5c52-9c7a-3f2d1b0a4c68"
-}

@@ -1,6 +1,0 @@
-import {
-  to = cairn_volume_type.shared
-  identity = {
-    id = "shared"
-  }
-}

@@ -1,4 +1,0 @@
-import {
-  to = cairn_volume_type.shared
-  id = "shared"
-}

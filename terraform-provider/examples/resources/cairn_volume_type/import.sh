@@ -1,1 +1,0 @@
-terraform import cairn_volume_type.shared shared
