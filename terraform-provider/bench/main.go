@@ -93,8 +93,11 @@ func run(sizes string, rounds int) error {
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%d\n", n, provider, plan.CPU.Round(time.Millisecond), apply.CPU.Round(time.Millisecond), plan.MB)
 		}
 		fmt.Fprintf(w, "%d\tratio\t%.2f\t\t\n", n, float64(plans[1])/float64(plans[0]))
+		if err := w.Flush(); err != nil { // thousands of ports take Terraform a quarter of an hour
+			return err
+		}
 	}
-	return w.Flush()
+	return nil
 }
 
 type bench struct{ dir, engine string }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -79,44 +78,10 @@ func itemsOf(s *tfprotov6.SchemaBlock, t *schema.Type) []item {
 	for _, n := range s.BlockTypes {
 		x := item{name: n.TypeName, settable: true, anchor: "nestedblock", items: itemsOf(n.Block, t),
 			text: "(Block) " + oneLine(n.Block.Description)}
-		if t != nil && n.TypeName == "timeouts" {
-			withDefaults(x.items, t.Bounds())
-		}
 		items = append(items, x)
 	}
 	slices.SortFunc(items, func(x, y item) int { return strings.Compare(x.name, y.name) })
 	return items
-}
-
-// withDefaults says how long each call of a type may take.
-func withDefaults(items []item, bounds schema.Timeouts) {
-	for i := range items {
-		var d time.Duration
-		switch items[i].name {
-		case "create":
-			d = bounds.Create
-		case "read":
-			d = bounds.Read
-		case "update":
-			d = bounds.Update
-		case "delete":
-			d = bounds.Delete
-		default:
-			panic("docgen: a timeout for " + items[i].name)
-		}
-		items[i].text += fmt.Sprintf(" %s, unless set.", short(d))
-	}
-}
-
-// short is a time as an author writes it: 10m, not 10m0s.
-func short(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = strings.TrimSuffix(text, zero[1:])
-		}
-	}
-	return text
 }
 
 func attributes(all []*tfprotov6.SchemaAttribute) []item {

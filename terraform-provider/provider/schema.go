@@ -1,8 +1,10 @@
 package provider
 
 import (
+	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	data "github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -69,7 +71,7 @@ func (d *declared) secrets() []*schema.Attribute {
 
 func (d *declared) resourceSchema() resource.Schema {
 	s := resource.Schema{Version: int64(d.Version), MarkdownDescription: d.Doc(), Attributes: map[string]resource.Attribute{},
-		Blocks: map[string]resource.Block{timeoutsBlock: timeouts()}}
+		Blocks: map[string]resource.Block{timeoutsBlock: d.timeouts()}}
 	for _, a := range d.Attributes {
 		s.Attributes[a.Name] = d.attribute(a)
 	}
@@ -82,12 +84,25 @@ func (d *declared) resourceSchema() resource.Schema {
 	return s
 }
 
-func timeouts() resource.Block {
+// timeouts is the block that bounds the calls of a type.
+func (d *declared) timeouts() resource.Block {
 	b := resource.SingleNestedBlock{MarkdownDescription: "How long a call may take, such as `30s` or `10m`.", Attributes: map[string]resource.Attribute{}}
-	for word := range timeoutsType.AttributeTypes {
-		b.Attributes[word] = resource.StringAttribute{Optional: true, MarkdownDescription: "Time for each " + word + "."}
+	bounds := d.Bounds()
+	for word, unset := range map[string]time.Duration{"create": bounds.Create, "read": bounds.Read, "update": bounds.Update, "delete": bounds.Delete} {
+		b.Attributes[word] = resource.StringAttribute{Optional: true, MarkdownDescription: fmt.Sprintf("Time for each %s. %s, unless set.", word, short(unset))}
 	}
 	return b
+}
+
+// short is a time as an author writes it: 10m, not 10m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = strings.TrimSuffix(text, zero[1:])
+		}
+	}
+	return text
 }
 
 // A role is what an attribute is to the author of a configuration.
