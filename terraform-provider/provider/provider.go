@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -284,25 +283,4 @@ func (p *Provider) Functions(context.Context) []func() function.Function {
 		all = append(all, func() function.Function { return called{name, f} })
 	}
 	return all
-}
-
-var errNoCloud = errors.New("the provider's configuration hangs on something that is not known yet: apply that first, for example with -target")
-
-// remedy is an error in words for somebody who uses Terraform.
-func remedy(err error) string {
-	text := err.Error()
-	if !strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "?") {
-		text += "."
-	}
-	switch {
-	case errors.Is(err, state.ErrFront):
-		text += " Every front end needs a stack of its own: give this one another name with `stack` in the provider block, or hand the stack over with `cairn state import-terraform` or `cairn state export-terraform`."
-	case errors.Is(err, state.ErrNewer):
-		text += " Use a provider of the same version as the newest cairn that works on this cloud."
-	case errors.Is(err, state.ErrFenced):
-		text += " Somebody else took the lock over, since this process did not renew it in time. Run it again: what was begun is found and finished."
-	case errors.Is(err, state.ErrLocked):
-		text += " Wait until that is done and run it again."
-	}
-	return text
 }
