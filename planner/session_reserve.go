@@ -76,6 +76,9 @@ func (s *Session) reserve(ctx context.Context, w *walk, a Asked, f Foreseen, key
 		err = s.site.Store.Reserve(ctx, s.opt.Stack, r)
 		done(err == nil)
 		if err == nil {
+			if have != nil { // what an earlier plan of it was shown is no more
+				w.world.drop(have.Object.Address, a.Type)
+			}
 			return f.promised(a, c.Planned), nil
 		}
 		s.readLedger(w)
@@ -106,7 +109,10 @@ func (s *Session) renew(ctx context.Context, w *walk, a Asked, f Foreseen, have 
 		x.Summary = fmt.Sprintf("What was reserved until %s is taken", over.Format(time.TimeOnly))
 		x.Detail = fmt.Sprintf("A plan has shown %s %s for it, and %s of stack %s got it when the reservation had run out. Plan again: another one is chosen.", claimed.Space, claimed.Key, claimed.Holder, claimed.Stack)
 		f.Problems = schema.Problems{x}
-		return f.unchosen(a), s.site.Store.Unreserve(ctx, s.opt.Stack, have.Key)
+		err := s.site.Store.Unreserve(ctx, s.opt.Stack, have.Key)
+		s.readLedger(w)
+		w.world.drop(have.Object.Address, a.Type)
+		return f.unchosen(a), err
 	}
 	if err != nil {
 		return f, err
