@@ -662,7 +662,7 @@ func (e *engine) moves(ctx context.Context, from object, to string) (object, err
 	if err != nil {
 		return from, err
 	}
-	got, err := e.server.MoveResourceState(ctx, &tfprotov6.MoveResourceStateRequest{SourceProviderAddress: "registry.terraform.io/cairncloud/cairn", SourceTypeName: from.typ,
+	got, err := e.server.MoveResourceState(ctx, &tfprotov6.MoveResourceStateRequest{SourceProviderAddress: "cairncloud/cairn", SourceTypeName: from.typ,
 		SourceSchemaVersion: from.version, SourceState: &tfprotov6.RawState{JSON: text}, SourcePrivate: from.private, TargetTypeName: to})
 	if err != nil {
 		return from, err
