@@ -74,10 +74,6 @@ func Takeover(snap *state.Snapshot, objects []Kept) ([]state.End, error) {
 // SetOutputs writes the outputs of a stack in a run of their own, as another front
 // end has had them.
 func SetOutputs(ctx context.Context, site *Site, snap *state.Snapshot, lease state.Lease, command string, outputs []OutputChange) error {
-	run, err := lease.Begin(ctx, state.NewRun{Serial: snap.Serial, Command: command})
-	if err != nil {
-		return err
-	}
 	f := state.Finish{Status: state.RunDone, Outputs: []state.Output{}}
 	for _, o := range outputs {
 		x, err := encodeOutput(site, o.Name, o.After, o.Sensitive)
@@ -85,6 +81,10 @@ func SetOutputs(ctx context.Context, site *Site, snap *state.Snapshot, lease sta
 			return err
 		}
 		f.Outputs = append(f.Outputs, x)
+	}
+	run, err := lease.Begin(ctx, state.NewRun{Serial: snap.Serial, Command: command})
+	if err != nil {
+		return err
 	}
 	return lease.Finish(ctx, run, f)
 }

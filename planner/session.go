@@ -28,19 +28,21 @@ type Session struct {
 	reads reads
 
 	// What follows belongs to the session's goroutine.
-	w       *walk                  // what is known of the stack; nil: nobody has asked yet
-	e       *execution             // the run that is open; nil: none
-	steps   int64                  // of that run
-	first   int64                  // run that it has begun; 0: none yet
-	flying  int                    // submissions under way
-	stuck   int                    // of those, deletions of what something still uses
-	moved   time.Time              // when a step was done last
-	waiting map[*step]chan outcome // whose end is to be written
-	heard   []string               // ids that the front end has mentioned
-	spoken  bool                   // it has mentioned what it knows
-	broken  error                  // the lock was lost
-	quiet   *time.Timer            // how long nobody has wanted anything
-	closing bool
+	w     *walk      // what is known of the stack; nil: nobody has asked yet
+	e     *execution // the run that is open; nil: none
+	steps int64      // of that run
+	// promises are the stack's reservations by key; nil: not read yet.
+	promises map[string]*state.Reservation
+	first    int64                  // run that it has begun; 0: none yet
+	flying   int                    // submissions under way
+	stuck    int                    // of those, deletions of what something still uses
+	moved    time.Time              // when a step was done last
+	waiting  map[*step]chan outcome // whose end is to be written
+	heard    []string               // ids that the front end has mentioned
+	spoken   bool                   // it has mentioned what it knows
+	broken   error                  // the lock was lost
+	quiet    *time.Timer            // how long nobody has wanted anything
+	closing  bool
 }
 
 // SessionOptions say whose stack it is.
@@ -92,9 +94,6 @@ type Object struct {
 // Foreseen is what a plan of one object comes to.
 type Foreseen struct {
 	schema.Change
-	// Chosen reports that Planned says what cairn has chosen and keeps for the object;
-	// otherwise what is still to be chosen is unknown.
-	Chosen   bool
 	Problems schema.Problems
 }
 
@@ -208,6 +207,7 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 	}
 	// It outlives the call that asks for it.
 	ctx = context.WithoutCancel(ctx)
+	s.promises = nil
 	w := &walk{ctx: ctx, site: s.site, conf: &lang.Stack{Name: s.opt.Stack}, snap: snap}
 	var diags error
 	priors, d := readPriors(snap.Records, s.site.Types, nil, w.open)

@@ -42,11 +42,12 @@ func (s *Session) Apply(ctx context.Context, a Asked) (Object, error) {
 		_ = s.do(context.WithoutCancel(ctx), func() error { s.flying--; return nil })
 	}()
 	made := Object{ID: sub.change.ID, Value: sub.value}
-	if sub.change.Action == Create {
+	switch { // until a step has said otherwise, it is as it was
+	case len(sub.steps) == 0:
+	case sub.change.Action == Create:
 		made.Value = none
-	}
-	if len(sub.steps) == 0 {
-		made.Value = sub.value
+	case sub.change.Prior != cty.NilVal:
+		made.Value = sub.change.Prior
 	}
 	for i, st := range sub.steps {
 		x := s.carryOut(ctx, st)
@@ -164,6 +165,9 @@ func (s *Session) intend(ctx context.Context, w *walk, c *Change, kept *state.Re
 		return nil, err
 	}
 	s.steps += int64(len(more.Steps))
+	if kept != nil {
+		delete(s.promises, kept.Key)
+	}
 	ends := e.ends
 	e.ends = nil
 	s.ended(ends, nil)

@@ -191,12 +191,8 @@ func (s *Session) lay(w *walk, a Asked, id string) (*Change, schema.Problems) {
 		c.Planned = v
 	}
 	if name := a.broken(c.Planned); name != "" && !serious(problems) {
-		x := schema.Problem{Attribute: name, Summary: fmt.Sprintf("%s is not what the plan has shown", name),
-			Detail: "What it was chosen from was changed since, perhaps by the same apply. Nothing was made of it: plan again."}
-		if v := plain(a.Config.GetAttr(name)); v.IsKnown() && !v.IsNull() && v.CanIterateElements() && v.LengthInt() == 0 {
-			x.Summary, x.Detail = fmt.Sprintf("%s is empty", name), "cairn would choose it, and Terraform wants it as it is written. Leave it out or write null, for cairn to choose."
-		}
-		problems = append(problems, x)
+		problems = append(problems, schema.Problem{Attribute: name, Summary: fmt.Sprintf("%s is not what the plan has shown", name),
+			Detail: "What it was chosen from was changed since, perhaps by the same apply, or it was left empty for cairn to choose. Nothing was made of it: plan again, and leave out what cairn is to choose."})
 	}
 	if c.Action.Replaces() && !serious(problems) {
 		problems = append(problems, schema.Problem{Summary: "The object needs a new one in its place", Detail: fmt.Sprintf("Its %s changed since it was planned. Plan again.", quoted(c.Replaces))})

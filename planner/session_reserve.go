@@ -22,17 +22,20 @@ func (s *Session) reserved(ctx context.Context, a Asked) (*state.Reservation, er
 	return s.reservation(ctx, keyOf(a.Type, a.Config))
 }
 
+// reservation finds what is kept under a key. All of them are read once, and kept up
+// to date from then on.
 func (s *Session) reservation(ctx context.Context, key string) (*state.Reservation, error) {
-	all, err := s.site.Store.Reservations(ctx, s.opt.Stack)
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		if all[i].Key == key {
-			return &all[i], nil
+	if s.promises == nil {
+		all, err := s.site.Store.Reservations(ctx, s.opt.Stack)
+		if err != nil {
+			return nil, err
+		}
+		s.promises = make(map[string]*state.Reservation, len(all))
+		for i := range all {
+			s.promises[all[i].Key] = &all[i]
 		}
 	}
-	return nil, nil
+	return s.promises[key], nil
 }
 
 // reserve chooses for an object that may never be made, and keeps that for it a
@@ -76,6 +79,7 @@ func (s *Session) reserve(ctx context.Context, w *walk, a Asked, f Foreseen, key
 		err = s.site.Store.Reserve(ctx, s.opt.Stack, r)
 		done(err == nil)
 		if err == nil {
+			s.promises[key] = &r
 			if have != nil { // what an earlier plan of it was shown is no more
 				w.world.drop(have.Object.Address, a.Type)
 			}
@@ -110,6 +114,7 @@ func (s *Session) renew(ctx context.Context, w *walk, a Asked, f Foreseen, have 
 		x.Detail = fmt.Sprintf("A plan has shown %s %s for it, and %s of stack %s got it when the reservation had run out. Plan again: another one is chosen.", claimed.Space, claimed.Key, claimed.Holder, claimed.Stack)
 		f.Problems = schema.Problems{x}
 		err := s.site.Store.Unreserve(ctx, s.opt.Stack, have.Key)
+		delete(s.promises, have.Key)
 		s.readLedger(w)
 		w.world.drop(have.Object.Address, a.Type)
 		return f.unchosen(a), err
@@ -117,13 +122,14 @@ func (s *Session) renew(ctx context.Context, w *walk, a Asked, f Foreseen, have 
 	if err != nil {
 		return f, err
 	}
+	// Others of the plan may refer to it.
+	w.world.put(have.Object.Address, a.Type, have.Object.ID, func() (cty.Value, error) { return v, nil })
 	return f.promised(a, v), nil
 }
 
 // promised shows of a reservation what the apply is bound by: the id, and what an
 // author could have written. The rest is unknown, as in every plan.
 func (f Foreseen) promised(a Asked, chosen cty.Value) Foreseen {
-	f.Chosen = true
 	vals := f.Planned.AsValueMap()
 	for _, x := range a.Type.Attributes {
 		v := chosen.GetAttr(x.Name)

@@ -139,7 +139,15 @@ func textCodec(t reflect.Type) codec {
 				r.SetZero()
 				return nil
 			}
-			return r.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.AsString()))
+			err := r.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.AsString()))
+			if err == nil {
+				return nil
+			}
+			// A library names its own function before what is wrong: ParseAddr("x"): why.
+			if _, why, ok := strings.Cut(err.Error(), "\"): "); ok {
+				return fmt.Errorf("%q can't be read: %s", v.AsString(), why)
+			}
+			return err
 		},
 		fromGo: func(r reflect.Value) cty.Value {
 			if r.IsZero() {
