@@ -90,7 +90,7 @@ func (s *Session) submit(ctx context.Context, a Asked) (*submission, error) {
 		w := s.w
 		done := w.trying()
 		w.ledger.overlook(kept)
-		c, problems := s.lay(w, a, idOf(knownOf(a)))
+		c, problems := s.lay(w, a, schema.Text(knownOf(a), "id"))
 		if !serious(problems) {
 			problems = w.clash(c)
 		}
@@ -202,7 +202,7 @@ func (s *Session) outright(w *walk, a Asked, kept *state.Reservation, pending []
 		replace(w.undo, w.ledger.kept, t.from, true)
 	}
 	w.ledger.overlook(kept)
-	if _, said := s.lay(w, a, idOf(knownOf(a))); serious(said) {
+	if _, said := s.lay(w, a, schema.Text(knownOf(a), "id")); serious(said) {
 		return said
 	}
 	return problems
@@ -352,7 +352,7 @@ var errDropped = errors.New("an earlier step failed")
 func (s *Session) Read(ctx context.Context, t *schema.Type, have Object) (now cty.Value, there bool, err error) {
 	prior := have.Value
 	if have.ID == "" {
-		have.ID = idOf(prior)
+		have.ID = schema.Text(prior, "id")
 	}
 	kept, err := ask(ctx, s, func() (bool, error) {
 		w, err := s.look(ctx)

@@ -256,7 +256,7 @@ func (s *Session) known(w *walk, a Asked) *prior {
 	}
 	id := a.ID
 	if id == "" {
-		id = idOf(a.Prior)
+		id = schema.Text(a.Prior, "id")
 	}
 	addr := s.standing(a.Type, id)
 	p := &prior{addr: addr, typ: a.Type, actual: a.Prior}
@@ -271,37 +271,14 @@ func (s *Session) known(w *walk, a Asked) *prior {
 	return p
 }
 
-// idOf is the id of an object, "" when it is not known.
-func idOf(v cty.Value) string {
-	if v.IsNull() || !v.IsKnown() || !v.Type().HasAttribute("id") {
-		return ""
-	}
-	id := v.GetAttr("id")
-	if id.IsNull() || !id.IsKnown() {
-		return ""
-	}
-	return id.AsString()
-}
-
 // keyOf is what a front end's object is known by before it has an id: project,
 // type and name. "" when its author gave it no name.
 func keyOf(t *schema.Type, v cty.Value) string {
-	name := textOf(t, v, "name")
+	name := schema.Text(v, "name")
 	if name == "" {
 		return ""
 	}
-	return strings.Join([]string{t.Name, textOf(t, v, "project_id"), name}, "\n")
-}
-
-func textOf(t *schema.Type, v cty.Value, attribute string) string {
-	if t.Attribute(attribute) == nil {
-		return ""
-	}
-	x := plain(v.GetAttr(attribute))
-	if x.IsNull() || !x.IsKnown() || x.Type() != cty.String {
-		return ""
-	}
-	return x.AsString()
+	return strings.Join([]string{t.Name, schema.Text(v, "project_id"), name}, "\n")
 }
 
 // adrift reports that the front end does not know of an object that it has had made:
@@ -329,18 +306,18 @@ func (s *Session) astray(w *walk, a Asked) *prior {
 	if a.takes != nil {
 		return a.takes
 	}
-	name := textOf(a.Type, a.Config, "name")
+	name := schema.Text(a.Config, "name")
 	if name == "" {
 		return nil
 	}
-	project := textOf(a.Type, a.Config, "project_id")
+	project := schema.Text(a.Config, "project_id")
 	for o := range w.world.Where(a.Type.Go(), "name", name) {
 		id := strings.Join(a.Type.Texts(o, "id"), "")
 		p := w.priors.at[s.standing(a.Type, id)]
 		if !w.becomes(p, a) {
 			continue
 		}
-		if v, err := w.priors.value(p); err == nil && (project == "" || project == textOf(a.Type, v, "project_id")) {
+		if v, err := w.priors.value(p); err == nil && (project == "" || project == schema.Text(v, "project_id")) {
 			return p
 		}
 	}

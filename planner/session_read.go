@@ -43,7 +43,7 @@ func (s *Session) Objects(ctx context.Context, t *schema.Type, filter map[string
 			if err != nil {
 				return nil, err
 			}
-			if fits(t, v, filter) {
+			if fits(v, filter) {
 				all = append(all, Object{p.record.ID, v})
 			}
 		}
@@ -52,9 +52,9 @@ func (s *Session) Objects(ctx context.Context, t *schema.Type, filter map[string
 	})
 }
 
-func fits(t *schema.Type, v cty.Value, filter map[string]string) bool {
+func fits(v cty.Value, filter map[string]string) bool {
 	for name, text := range filter {
-		if textOf(t, v, name) != text {
+		if schema.Text(v, name) != text {
 			return false
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // reserved finds what a plan has kept for an object that is to be made.
 func (s *Session) reserved(ctx context.Context, a Asked) (*state.Reservation, error) {
-	if s.opt.Reserve == 0 || !a.Prior.IsNull() || a.Config.IsNull() || idOf(knownOf(a)) == "" {
+	if s.opt.Reserve == 0 || !a.Prior.IsNull() || a.Config.IsNull() || schema.Text(knownOf(a), "id") == "" {
 		return nil, nil
 	}
 	return s.reservation(ctx, keyOf(a.Type, a.Config))

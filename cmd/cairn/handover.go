@@ -294,10 +294,8 @@ func (a *app) gcStack(ctx context.Context, site *planner.Site, s state.Stack, g 
 }
 
 func named(o planner.UnheardObject) string {
-	if o.Value.Type().HasAttribute("name") {
-		if v, _ := o.Value.GetAttr("name").Unmark(); !v.IsNull() {
-			return " (" + v.AsString() + ")"
-		}
+	if name := schema.Text(o.Value, "name"); name != "" {
+		return " (" + name + ")"
 	}
 	return ""
 }

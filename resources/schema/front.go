@@ -102,3 +102,16 @@ func (t *Type) Configured(v cty.Value) cty.Value {
 	}
 	return cty.ObjectVal(vals)
 }
+
+// Text is an attribute of an object that is a text, "" when there is none or it is
+// not known.
+func Text(object cty.Value, attribute string) string {
+	if object.IsNull() || !object.IsKnown() || !object.Type().HasAttribute(attribute) {
+		return ""
+	}
+	x, _ := object.GetAttr(attribute).Unmark()
+	if x.IsNull() || !x.IsKnown() || x.Type() != cty.String {
+		return ""
+	}
+	return x.AsString()
+}

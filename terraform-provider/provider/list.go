@@ -11,6 +11,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/cairncloud/cairn/resources/schema"
 )
 
 // A listed is a resource type whose objects can be listed: those of the stack,
@@ -75,7 +77,7 @@ func (l *listed) List(ctx context.Context, req list.ListRequest, stream *list.Li
 			}
 			result := req.NewListResult(ctx)
 			result.DisplayName = o.ID
-			if name := textOf(o.Value, "name"); name != "" {
+			if name := schema.Text(o.Value, "name"); name != "" {
 				result.DisplayName = name
 			}
 			result.Diagnostics.Append(result.Identity.SetAttribute(ctx, path.Root("id"), o.ID)...)
@@ -91,16 +93,4 @@ func (l *listed) List(ctx context.Context, req list.ListRequest, stream *list.Li
 			}
 		}
 	}
-}
-
-// textOf is a text of an object, "" when it has none.
-func textOf(v cty.Value, name string) string {
-	if !v.Type().HasAttribute(name) {
-		return ""
-	}
-	x, _ := v.GetAttr(name).Unmark()
-	if x.IsNull() || !x.IsKnown() || x.Type() != cty.String {
-		return ""
-	}
-	return x.AsString()
 }
