@@ -148,7 +148,7 @@ func (e *execution) tell(x ended) {
 		event.Kind = StepFailed
 		e.out.Failures = append(e.out.Failures, Failure{Change: c, Part: string(s.part), Err: x.err})
 	case s.part == partDelete:
-		if c.Action == Delete || c.Action == DeleteDeposed {
+		if c.Action == Delete {
 			e.plan.world.drop(c.name, c.Type)
 		}
 		e.out.Deleted++

@@ -331,7 +331,7 @@ func (d *disk) Read(_ context.Context, have Thing) (Thing, error) {
 	return have, nil
 }
 
-func (d *disk) Delete(_ context.Context, have Thing) error {
+func (d *disk) Delete(_ context.Context, _ schema.World, have Thing) error {
 	defer d.kill.call()()
 	d.kill.moment("before delete")
 	defer d.kill.moment("after delete")

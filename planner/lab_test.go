@@ -137,7 +137,7 @@ func (r *room) Update(_ context.Context, _ schema.World, have, want Thing) (Thin
 	return want, r.done("update", want)
 }
 
-func (r *room) Delete(_ context.Context, have Thing) error {
+func (r *room) Delete(_ context.Context, _ schema.World, have Thing) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.did("delete", have); err != nil {

@@ -162,7 +162,9 @@ func (r *recovery) deletion(s *state.Step, t *schema.Type, h providers.Handle) (
 			r.out.Dropped++
 			return state.End{Drop: true}, nil // not begun
 		}
-		if err := h.Delete(r.ctx, have); err != nil {
+		back := r.forget(record, t)
+		if err := h.Delete(r.ctx, r.world, have); err != nil {
+			back()
 			return state.End{}, err
 		}
 	case !errors.Is(err, providers.ErrNotFound):
@@ -174,8 +176,16 @@ func (r *recovery) deletion(s *state.Step, t *schema.Type, h providers.Handle) (
 		end.Release = s.Address
 	}
 	delete(r.records, *end.Remove)
-	r.world.drop(record.Address, t)
+	r.forget(record, t)
 	return end, nil
+}
+
+// forget takes an object out of the world, unless its successor is at its address.
+func (r *recovery) forget(x *state.Record, t *schema.Type) (back func()) {
+	if x.Deposed != "" {
+		return func() {}
+	}
+	return r.world.drop(x.Address, t)
 }
 
 func (r *recovery) object(t *schema.Type, x *state.Record) (cty.Value, any, error) {

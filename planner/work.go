@@ -19,6 +19,7 @@ type call struct {
 	have, want any
 	world      schema.World
 	timeout    time.Duration
+	back       func() // the world has the object again, when it could not be deleted
 }
 
 type answer struct {
@@ -117,9 +118,14 @@ func (e *execution) request(v int, s *step) (k call, err error) {
 		}
 	}
 	if s.part != partCreate {
-		k.have, err = x.Type.ToGo(x.Prior)
+		if k.have, err = x.Type.ToGo(x.Prior); err != nil {
+			return k, err
+		}
 	}
-	return k, err
+	if s.part == partDelete && x.Action == Delete { // elsewhere its successor is at the address
+		k.back = e.plan.world.drop(x.name, x.Type)
+	}
+	return k, nil
 }
 
 // leaseMargin is how long a lease must last for a call to begin or go on. It is
@@ -220,7 +226,7 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 			a.object = object
 		}
 	case partDelete:
-		a.err = h.Delete(bounded, k.have)
+		a.err = h.Delete(bounded, k.world, k.have)
 	}
 	a.took = time.Since(began)
 	return a
@@ -230,6 +236,9 @@ func (e *execution) answered(a answer) {
 	x := a.step.change
 	switch {
 	case a.step.part == partDelete:
+		if a.err != nil && a.back != nil {
+			a.back()
+		}
 		e.deleted(a.v, a.step, a.err, a.took)
 	case a.err != nil:
 		e.failed(a.v, a.step, a.err, a.took, a.object)

@@ -138,11 +138,19 @@ func (w *world) put(address string, t *schema.Type, id string, value func() (cty
 	}
 }
 
-func (w *world) drop(address string, t *schema.Type) {
+// drop says that nothing is at an address any more; back says that it was not so.
+func (w *world) drop(address string, t *schema.Type) (back func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if e := w.kinds[t.Go()].byAddr[address]; e != nil {
-		e.gone = true
+	e := w.kinds[t.Go()].byAddr[address]
+	if e == nil || e.gone {
+		return func() {}
+	}
+	e.gone = true
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		e.gone = false
 	}
 }
 

@@ -22,8 +22,9 @@ type Driver[T any] interface {
 	// there is no such object. Any other error means unknown, never gone.
 	Read(ctx context.Context, have T) (T, error)
 	Update(ctx context.Context, w schema.World, have, want T) (T, error)
-	// Delete removes have. To delete what is gone already is no error.
-	Delete(ctx context.Context, have T) error
+	// Delete removes have, which w does not know any more. To delete what is gone
+	// already is no error.
+	Delete(ctx context.Context, w schema.World, have T) error
 }
 
 // A Bulk driver reads all that is ours in one look. The function that it returns
@@ -50,7 +51,7 @@ type Handle interface {
 	Create(ctx context.Context, w schema.World, want any) (any, error)
 	Read(ctx context.Context, have any) (any, error)
 	Update(ctx context.Context, w schema.World, have, want any) (any, error)
-	Delete(ctx context.Context, have any) error
+	Delete(ctx context.Context, w schema.World, have any) error
 	// ReadAll is nil when the driver reads one object a call.
 	ReadAll(ctx context.Context) (func(have any) (any, error), error)
 	// CanReadAll reports whether ReadAll answers.
@@ -78,7 +79,9 @@ func (h handle[T]) Update(ctx context.Context, w schema.World, have, want any) (
 	return ptr(h.d.Update(ctx, w, *have.(*T), *want.(*T)))
 }
 
-func (h handle[T]) Delete(ctx context.Context, have any) error { return h.d.Delete(ctx, *have.(*T)) }
+func (h handle[T]) Delete(ctx context.Context, w schema.World, have any) error {
+	return h.d.Delete(ctx, w, *have.(*T))
+}
 
 func (h handle[T]) CanReadAll() bool { _, ok := h.d.(Bulk[T]); return ok }
 
@@ -116,7 +119,7 @@ func (Kept[T]) Read(_ context.Context, have T) (T, error) { return have, nil }
 func (Kept[T]) Update(_ context.Context, _ schema.World, _, want T) (T, error) { return want, nil }
 
 // Delete has nothing to do.
-func (Kept[T]) Delete(context.Context, T) error { return nil }
+func (Kept[T]) Delete(context.Context, schema.World, T) error { return nil }
 
 // Import takes any id: there is nothing to look at.
 func (Kept[T]) Import(context.Context, string) (T, error) {

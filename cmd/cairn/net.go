@@ -134,7 +134,6 @@ func readMap(ctx context.Context, site *planner.Site, stack string) (*atlas, err
 			m.address[r.Type+" "+r.ID] = name
 		}
 	}
-	m.rows = rows.Base(m.world)
 	for _, o := range objects {
 		m.rows = append(m.rows, rows.Of(m.world, o)...)
 	}

@@ -152,7 +152,7 @@ func TestGuestBytesAreTheSame(t *testing.T) {
 	l.holds("snapshots", f.Snapshot.ID, 2<<30, data)
 	l.holds("volumes", twice.ID, 2<<30, data)
 	// Images and snapshots go whatever was made of them.
-	if err := errors.Join(l.of(f.Image).Delete(t.Context(), f.Image), l.of(f.Snapshot).Delete(t.Context(), f.Snapshot)); err != nil {
+	if err := errors.Join(l.of(f.Image).Delete(t.Context(), nil, f.Image), l.of(f.Snapshot).Delete(t.Context(), nil, f.Snapshot)); err != nil {
 		t.Fatal(err)
 	}
 	l.holds("volumes", twice.ID, 2<<30, data)
@@ -199,7 +199,7 @@ func TestKilledCreateIsFinished(t *testing.T) {
 		if err != nil || len(files) != 1 {
 			t.Errorf("%s: left %v, %v", at, files, err)
 		}
-		if err := l.of(&root).Delete(t.Context(), &root); err != nil {
+		if err := l.of(&root).Delete(t.Context(), nil, &root); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -251,7 +251,7 @@ func TestInstance(t *testing.T) {
 	if err != nil || got.(*resources.Instance).PowerState != resources.Shutoff || got.(*resources.Instance).Status != "SHUTOFF" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if err := all["instance"].Delete(t.Context(), f.One); err != nil {
+	if err := all["instance"].Delete(t.Context(), nil, f.One); err != nil {
 		t.Fatal(err)
 	}
 	status("DOWN")

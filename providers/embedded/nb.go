@@ -15,9 +15,6 @@ import (
 
 var nilValue = cty.NilVal
 
-// base owns the rows that a cloud has once.
-const base = "base"
-
 // renderAll writes the rows of objects anew, and holds what changed to the
 // schema. An object that is gone has none.
 func (t *tx) renderAll(objects []any) error {
@@ -146,16 +143,6 @@ func (t *tx) settle() error {
 	}
 	clear(t.fresh)
 	return nil
-}
-
-// ground writes the rows that a cloud has once, if nobody did.
-func (t *tx) ground() error {
-	found := false
-	err := t.query(func(func(...any) error) error { found = true; return nil }, `SELECT 1 FROM nb WHERE owner = ? LIMIT 1`, base)
-	if err != nil || found {
-		return err
-	}
-	return t.writeRows(base, rows.Base(t))
 }
 
 // Rows lists OVN's rows as the cloud holds them.

@@ -62,7 +62,7 @@ func (s *site) create(objects ...any) {
 func (s *site) remove(objects ...any) {
 	s.Helper()
 	for _, o := range objects {
-		if err := s.of(o).Delete(context.Background(), o); err != nil {
+		if err := s.of(o).Delete(context.Background(), nil, o); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestRowsAreThoseOfTheDeclarations(t *testing.T) {
 	back := app.Objects()
 	slices.Reverse(back)
 	s.remove(back...)
-	if left := s.rows(); len(left) != len(rows.Base(s.plan)) {
+	if left := s.rows(); len(left) != 0 {
 		t.Errorf("%d rows are left when all is gone", len(left))
 	}
 }
@@ -164,7 +164,7 @@ func TestRowsFollowAnyOrderOfCalls(t *testing.T) {
 				}
 				continue
 			}
-			if err := s.of(o).Delete(context.Background(), o); err != nil {
+			if err := s.of(o).Delete(context.Background(), nil, o); err != nil {
 				if !errors.Is(err, embedded.ErrRefused) {
 					rt.Fatal(err)
 				}
@@ -288,7 +288,7 @@ func TestPortIsInUseWhileSomethingIsPlugged(t *testing.T) {
 	if got := status(); got != "ACTIVE" {
 		t.Errorf("a port that is used is %s", got)
 	}
-	if err := s.of(app.DB).Delete(t.Context(), app.DB); !errors.Is(err, embedded.ErrRefused) || !strings.Contains(err.Error(), "instance db") {
+	if err := s.of(app.DB).Delete(t.Context(), nil, app.DB); !errors.Is(err, embedded.ErrRefused) || !strings.Contains(err.Error(), "instance db") {
 		t.Errorf("delete of a port in use: %v", err)
 	}
 	for range 2 {

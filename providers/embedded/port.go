@@ -45,7 +45,6 @@ func portInUse(t *tx, p *resources.Port) error {
 
 // portRows are OVN's rows, with what its daemon says: whether the port is up.
 func portRows(t *tx, p *resources.Port) []rows.Row {
-	t.note(t.ground())
 	all := rows.Of(t, p)
 	by, err := t.users("port", p.ID)
 	t.note(err)

@@ -261,7 +261,7 @@ func (d *table[T]) fill(ctx context.Context, x *T) error {
 }
 
 // Delete takes an object out, unless it is in use.
-func (d *table[T]) Delete(ctx context.Context, have T) error {
+func (d *table[T]) Delete(ctx context.Context, _ schema.World, have T) error {
 	op := d.name() + " " + d.id(&have)
 	if err := d.cloud.begin(ctx, "delete "+op); err != nil {
 		return fmt.Errorf("delete %s: %w", op, err)

@@ -111,7 +111,7 @@ func (s *shelf) Update(ctx context.Context, _ schema.World, have, want box) (box
 	return s.put(ctx, want)
 }
 
-func (s *shelf) Delete(ctx context.Context, have box) error {
+func (s *shelf) Delete(ctx context.Context, _ schema.World, have box) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.remove != nil {

@@ -132,14 +132,14 @@ func (s Suite) try(t testing.TB, sample Sample, law func(*bench)) {
 	}
 	b.world.Put(sample.Object)
 	law(b)
-	_ = b.handle.Delete(t.Context(), b.copy(sample.Object))
+	_ = b.handle.Delete(t.Context(), nil, b.copy(sample.Object))
 	b.clean(sample.With)
 }
 
 // clean takes objects away, the last first.
 func (b *bench) clean(objects []any) {
 	for _, o := range slices.Backward(objects) {
-		if err := b.of(o).Delete(b.Context(), b.copy(o)); err != nil {
+		if err := b.of(o).Delete(b.Context(), nil, b.copy(o)); err != nil {
 			b.Errorf("delete a neighbour: %v", err)
 		}
 	}
@@ -336,7 +336,7 @@ var laws = []struct {
 	{"delete may be repeated", func(b *bench) {
 		b.create()
 		for _, doing := range []string{"delete", "delete again"} {
-			if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+			if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
 				b.Errorf("%s: %v", doing, err)
 			}
 			b.gone(doing)
@@ -345,7 +345,7 @@ var laws = []struct {
 		b.read("create after delete", b.sample.Object, b.sample.Object, false)
 	}},
 	{"what was never made may be deleted", func(b *bench) {
-		if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+		if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
 			b.Errorf("delete of what was never made: %v", err)
 		}
 	}},
@@ -420,7 +420,7 @@ func broken(b *bench) {
 	if _, err := b.handle.Create(off, b.world, b.copy(b.sample.Object)); err == nil {
 		b.Errorf("create that was broken off before it began: no error")
 	}
-	if err := b.handle.Delete(off, b.copy(b.sample.Object)); err == nil {
+	if err := b.handle.Delete(off, nil, b.copy(b.sample.Object)); err == nil {
 		b.Errorf("delete that was broken off before it began: no error")
 	}
 	if _, err := b.handle.Read(off, b.copy(b.sample.Object)); err == nil || errors.Is(err, providers.ErrNotFound) {
@@ -434,7 +434,7 @@ func broken(b *bench) {
 		<-done
 		b.agrees("create after one that was broken off", b.create(), b.sample.Object, false)
 		b.read("create after one that was broken off", b.sample.Object, b.sample.Object, false)
-		if err := b.handle.Delete(b.Context(), b.copy(b.sample.Object)); err != nil {
+		if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
 			b.Errorf("delete: %v", err)
 		}
 	}
@@ -482,7 +482,7 @@ func (s Suite) refuse(t testing.TB, r Refusal) {
 		_, err = b.of(object).Update(t.Context(), b.world, b.copy(b.had(r.Given, object)), b.copy(object))
 	default:
 		object = r.Delete
-		err = b.of(object).Delete(t.Context(), b.copy(object))
+		err = b.of(object).Delete(t.Context(), nil, b.copy(object))
 	}
 	switch {
 	case err == nil:
@@ -504,7 +504,7 @@ func (s Suite) refuse(t testing.TB, r Refusal) {
 		b.read("the refusal", object, had, false)
 	}
 	if r.Create != nil {
-		_ = b.of(object).Delete(t.Context(), b.copy(object))
+		_ = b.of(object).Delete(t.Context(), nil, b.copy(object))
 	}
 	b.clean(r.Given)
 }

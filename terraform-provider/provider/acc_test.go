@@ -157,7 +157,7 @@ func (s *shop) vanish(typ, name string) {
 		if resources.All().Resource(typ).Texts(o, "name")[0] != name {
 			continue
 		}
-		if err := h.Delete(context.Background(), o); err != nil {
+		if err := h.Delete(context.Background(), nil, o); err != nil {
 			s.t.Fatal(err)
 		}
 		return

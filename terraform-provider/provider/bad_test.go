@@ -471,7 +471,7 @@ func TestGoneBehindTheBack(t *testing.T) {
 			h := site.Systems.For("port")
 			x, err := h.Import(l.Context(), text(o.state, "id"))
 			if err == nil {
-				err = h.Delete(l.Context(), x)
+				err = h.Delete(l.Context(), nil, x)
 			}
 			if err != nil {
 				l.Fatal(err)

@@ -78,7 +78,7 @@ func (s *safe) Read(_ context.Context, have Lock) (Lock, error) {
 	return have, nil
 }
 
-func (s *safe) Delete(_ context.Context, have Lock) error {
+func (s *safe) Delete(_ context.Context, _ schema.World, have Lock) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.locks, have.ID)

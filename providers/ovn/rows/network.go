@@ -8,7 +8,8 @@ import (
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
-// network is a switch, and a localnet port where it leaves the overlay. Names
+// network is a switch, the group that guards its ports, and a localnet port where
+// it leaves the overlay. Names
 // begin with cairn-, because OVN's tools take a bare UUID for a row's own.
 func network(w schema.World, n *resources.Network) []Row {
 	s := newRow(w, "network", n.ID, "Logical_Switch", "")
@@ -20,7 +21,7 @@ func network(w schema.World, n *resources.Network) []Row {
 	s.Columns["other_config"] = config
 	s.mark("network_name", n.Name)
 	s.mark("mtu", strconv.Itoa(n.MTU))
-	all := []Row{s}
+	all := append([]Row{s}, dropGroup(w, n)...)
 	for i, seg := range n.Segments {
 		if i == 0 {
 			s.mark("network_type", string(seg.NetworkType))

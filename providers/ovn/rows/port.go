@@ -46,7 +46,7 @@ func port(w schema.World, p *resources.Port) []Row {
 			l.in("Port_Group", string(g), "", "ports")
 		}
 		l.mark("sg_ids", strings.Join(ids, " "))
-		l.Into = append(l.Into, Place{"Port_Group", dropGroup, "ports"})
+		l.in("Port_Group", string(p.NetworkID), "", "ports")
 	}
 	all := dhcp(w, p, &l)
 	if d, ok := names(w, p, n); ok {

@@ -22,7 +22,7 @@ import (
 var update = flag.Bool("update", false, "write the expected text anew")
 
 func render(w schema.World, objects []any) []rows.Row {
-	all := rows.Base(w)
+	var all []rows.Row
 	for _, o := range objects {
 		all = append(all, rows.Of(w, o)...)
 	}

@@ -17,34 +17,34 @@ const (
 	dhcpPriority = 1003
 )
 
-// DropGroup is the name of the port group of all ports with port security.
-const DropGroup = "cairn_pg_drop"
+// DropGroup is the name of the port group of a network's ports with port security.
+// Each network has its own, so that one more port costs what its network's size
+// costs and no more. OVN allows no dash in the name.
+func DropGroup(n schema.Ref[resources.Network]) string {
+	return "drop_" + strings.ReplaceAll(string(n), "-", "_")
+}
 
-var dropGroup = ID("", "Port_Group", DropGroup)
-
-// Base is the rows that a cloud has once, for all objects: the group that drops
-// what no rule allows. DHCP passes it, so that groups without egress rules
-// don't cut ports off their own addresses.
-func Base(w schema.World) []Row {
-	g := newRow(w, "base", "", "Port_Group", DropGroup)
-	delete(g.Columns["external_ids"].(Map), "cairn:id")
-	g.Columns["name"] = DropGroup
+// dropGroup is the group that drops what no rule allows. DHCP passes it, so that
+// groups without egress rules don't cut ports off their own addresses.
+func dropGroup(w schema.World, n *resources.Network) []Row {
+	name := DropGroup(schema.Ref[resources.Network](n.ID))
+	g := newRow(w, "network", n.ID, "Port_Group", "")
+	g.Columns["name"] = name
 	all := []Row{g}
 	for _, a := range []struct {
 		direction, match, action string
 		priority                 int
 	}{
-		{"from-lport", "inport == @" + DropGroup + " && ip", "drop", dropPriority},
-		{"to-lport", "outport == @" + DropGroup + " && ip", "drop", dropPriority},
-		{"from-lport", "inport == @" + DropGroup + " && ip4 && udp && udp.src == 68 && udp.dst == 67", "allow", dhcpPriority},
-		{"to-lport", "outport == @" + DropGroup + " && ip4 && udp && udp.src == 67 && udp.dst == 68", "allow", dhcpPriority},
-		{"from-lport", "inport == @" + DropGroup + " && ip6 && udp && udp.src == 546 && udp.dst == 547", "allow", dhcpPriority},
-		{"to-lport", "outport == @" + DropGroup + " && ip6 && udp && udp.src == 547 && udp.dst == 546", "allow", dhcpPriority},
+		{"from-lport", "inport == @" + name + " && ip", "drop", dropPriority},
+		{"to-lport", "outport == @" + name + " && ip", "drop", dropPriority},
+		{"from-lport", "inport == @" + name + " && ip4 && udp && udp.src == 68 && udp.dst == 67", "allow", dhcpPriority},
+		{"to-lport", "outport == @" + name + " && ip4 && udp && udp.src == 67 && udp.dst == 68", "allow", dhcpPriority},
+		{"from-lport", "inport == @" + name + " && ip6 && udp && udp.src == 546 && udp.dst == 547", "allow", dhcpPriority},
+		{"to-lport", "outport == @" + name + " && ip6 && udp && udp.src == 547 && udp.dst == 546", "allow", dhcpPriority},
 	} {
-		r := newRow(w, "base", "", "ACL", a.direction+" "+a.match)
-		delete(r.Columns["external_ids"].(Map), "cairn:id")
+		r := newRow(w, "network", n.ID, "ACL", a.direction+" "+a.match)
 		fillACL(&r, a.direction, a.match, a.action, a.priority)
-		r.Into = []Place{{"Port_Group", dropGroup, "acls"}}
+		r.in("Port_Group", n.ID, "", "acls")
 		all = append(all, r)
 	}
 	return all

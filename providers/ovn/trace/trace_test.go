@@ -19,7 +19,7 @@ import (
 func follow(t *testing.T, app *providertest.App, from, to trace.End, p trace.Packet) (a trace.Answer, way, reply string) {
 	t.Helper()
 	w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
-	all := rows.Base(w)
+	var all []rows.Row
 	names := map[string]string{}
 	types := resources.All()
 	for _, o := range app.Objects() {
@@ -167,7 +167,7 @@ func TestAddressGroup(t *testing.T) {
 	app.WebGroup.Rules[0].RemoteAddressGroupID = "00000000-0000-4000-8000-000000000001"
 	objects := append(app.Objects(), offices)
 	w := world.New(resources.All(), providertest.Cloud(), objects...)
-	all := rows.Base(w)
+	var all []rows.Row
 	for _, o := range objects {
 		all = append(all, rows.Of(w, o)...)
 	}
