@@ -94,6 +94,9 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	if c.Action.Replaces() && c.block.Lifecycle.PreventDestroy {
 		diags = append(diags, w.protected(c))
 	}
+	if c.Action == NoOp && present && len(p.differs) > 0 {
+		c.Action, c.Reason = Update, ByDifference
+	}
 	w.keep(c)
 	if c.parent == nil && w.eval != nil {
 		diags = append(diags, w.eval.Conditions(c.inst, true)...)

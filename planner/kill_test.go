@@ -311,7 +311,7 @@ func (d *disk) Update(_ context.Context, _ schema.World, have, want Thing) (Thin
 	return want, d.put(want, "update")
 }
 
-func (d *disk) Read(_ context.Context, have Thing) (Thing, error) {
+func (d *disk) Read(_ context.Context, _ schema.World, have Thing) (Thing, error) {
 	var x onDisk
 	text, err := os.ReadFile(d.path(have.ID, "body"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -461,7 +461,7 @@ func (v *victim) census(l *lab) string {
 		if recorded[id] == "" {
 			v.Errorf("orphan: %s is nobody's", id)
 		}
-		x, err := (&disk{dir: filepath.Join(v.dir, "things")}).Read(v.Context(), Thing{ID: id})
+		x, err := (&disk{dir: filepath.Join(v.dir, "things")}).Read(v.Context(), nil, Thing{ID: id})
 		if err != nil {
 			v.Error(err)
 		}

@@ -109,7 +109,7 @@ func (r *room) Create(_ context.Context, _ schema.World, want Thing) (Thing, err
 	return want, r.done("create", want)
 }
 
-func (r *room) Read(_ context.Context, have Thing) (Thing, error) {
+func (r *room) Read(_ context.Context, _ schema.World, have Thing) (Thing, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x, ok := r.things[have.ID]
@@ -119,8 +119,8 @@ func (r *room) Read(_ context.Context, have Thing) (Thing, error) {
 	return x, nil
 }
 
-func (r *room) ReadAll(ctx context.Context) (func(Thing) (Thing, error), error) {
-	return func(have Thing) (Thing, error) { return r.Read(ctx, have) }, nil
+func (r *room) ReadAll(ctx context.Context, w schema.World) (func(Thing) (Thing, error), error) {
+	return func(have Thing) (Thing, error) { return r.Read(ctx, w, have) }, nil
 }
 
 func (r *room) Update(_ context.Context, _ schema.World, have, want Thing) (Thing, error) {

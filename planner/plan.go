@@ -52,6 +52,9 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 	if diags = append(diags, d...); diags.HasErrors() {
 		return nil, nil, diags
 	}
+	if err := site.facts(ctx); err != nil && opt.Refresh != RefreshNone {
+		return nil, nil, append(diags, unreadable("hosts of the cloud", err))
+	}
 	w.ledger = newLedger(ctx, site.Store, site.Store.CloudID(), conf.Name, site.Keys.Stream)
 	w.world = newWorld(ctx, site.Types, site.Cloud)
 	w.world.others = w.others

@@ -3,7 +3,9 @@
 package planner
 
 import (
+	"context"
 	"slices"
+	"sync"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
@@ -27,6 +29,24 @@ type Site struct {
 	Systems *providers.Systems
 	// Builtin is the stack that every cloud has; nil: none.
 	Builtin *lang.Stack
+
+	learn sync.Mutex // guards learned
+	// learned: the systems have said what they know of the cloud
+	learned bool
+}
+
+// facts has the systems say what they know of the cloud, once.
+func (s *Site) facts(ctx context.Context) error {
+	s.learn.Lock()
+	defer s.learn.Unlock()
+	if s.learned {
+		return nil
+	}
+	if err := s.Systems.Learn(ctx, s.Cloud); err != nil {
+		return err
+	}
+	s.learned = true
+	return nil
 }
 
 // Refresh says how much of the real world a plan looks at.
@@ -119,6 +139,7 @@ const (
 	ByRequest       Reason = "replace_by_request"
 	ByTrigger       Reason = "replace_by_triggers"
 	ByParent        Reason = "replace_because_parent_is"
+	ByDifference    Reason = "update_because_it_differs"
 	NoConfig        Reason = "delete_because_no_resource_config"
 	WrongRepetition Reason = "delete_because_wrong_repetition"
 	NoCountIndex    Reason = "delete_because_count_index"
@@ -169,6 +190,8 @@ type Drift struct {
 	Type    *schema.Type
 	// After is what is real; NilVal: the object is gone.
 	Before, After cty.Value
+	// Differs is what no attribute can tell; an update puts it right.
+	Differs []providers.Difference
 }
 
 // silent reports a change that only keeps a record up to date with its

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/resources/address"
 	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
@@ -21,7 +22,8 @@ type prior struct {
 	moved   address.Object // where it was; zero when it did not move
 	actual  cty.Value      // what refresh found instead of the record; NilVal: as recorded
 	gone    bool           // refresh found nothing
-	met     bool           // by the walk over the configuration
+	differs []providers.Difference
+	met     bool // by the walk over the configuration
 	decoded cty.Value
 }
 

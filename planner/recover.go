@@ -96,10 +96,10 @@ func (r *recovery) creation(s *state.Step, t *schema.Type, h providers.Handle) (
 	if err != nil {
 		return state.End{}, err
 	}
-	if _, err := h.Read(r.ctx, want); errors.Is(err, providers.ErrNotFound) {
+	if _, err := h.Read(r.ctx, r.world, want); errors.Is(err, providers.ErrNotFound) {
 		r.out.Dropped++
 		return state.End{Drop: true}, nil
-	} else if err != nil {
+	} else if !stands(err) {
 		return state.End{}, err
 	}
 	object, err := h.Create(r.ctx, r.world, want)
@@ -123,14 +123,14 @@ func (r *recovery) update(s *state.Step, t *schema.Type, h providers.Handle) (st
 	if err != nil {
 		return state.End{}, err
 	}
-	have, err := h.Read(r.ctx, want)
+	have, err := h.Read(r.ctx, r.world, want)
 	if errors.Is(err, providers.ErrNotFound) {
 		r.out.Dropped++
 		return state.End{Drop: true}, nil // the next plan makes it anew
-	} else if err != nil {
+	} else if !stands(err) {
 		return state.End{}, err
 	}
-	if bytes.Equal(hashOf(r.site, t, t.Stable(t.FromGo(have, planned))), s.Before) {
+	if err == nil && bytes.Equal(hashOf(r.site, t, t.Stable(t.FromGo(have, planned))), s.Before) {
 		r.out.Dropped++
 		return state.End{Drop: true}, nil // not begun
 	}
@@ -154,11 +154,11 @@ func (r *recovery) deletion(s *state.Step, t *schema.Type, h providers.Handle) (
 	if err != nil {
 		return state.End{}, err
 	}
-	actual, err := h.Read(r.ctx, have)
+	actual, err := h.Read(r.ctx, r.world, have)
 	switch {
-	case err == nil:
+	case stands(err):
 		v, _ := r.value(t, record)
-		if bytes.Equal(hashOf(r.site, t, t.Stable(t.FromGo(actual, v))), record.Seen) {
+		if err == nil && bytes.Equal(hashOf(r.site, t, t.Stable(t.FromGo(actual, v))), record.Seen) {
 			r.out.Dropped++
 			return state.End{Drop: true}, nil // not begun
 		}
@@ -187,6 +187,9 @@ func (r *recovery) forget(x *state.Record, t *schema.Type) (back func()) {
 	}
 	return r.world.drop(x.Address, t)
 }
+
+// stands reports whether a read found the object, as it was made or not.
+func stands(err error) bool { return err == nil || errors.As(err, new(*providers.DiffersError)) }
 
 func (r *recovery) object(t *schema.Type, x *state.Record) (cty.Value, any, error) {
 	v, err := r.value(t, x)

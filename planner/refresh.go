@@ -28,7 +28,11 @@ func (w *walk) refresh() hcl.Diagnostics {
 		}
 		byType[p.typ] = append(byType[p.typ], p)
 	}
-	var diags hcl.Diagnostics
+	done, diags := w.oneLook(order)
+	defer done()
+	if diags.HasErrors() {
+		return diags
+	}
 	for _, t := range order {
 		h := w.site.Systems.For(t.Name)
 		if h == nil {
@@ -40,17 +44,16 @@ func (w *walk) refresh() hcl.Diagnostics {
 		}
 		if !h.CanReadAll() {
 			if w.opt.Refresh == RefreshFull {
-				diags = append(diags, w.look(byType[t], func(o any) (any, error) { return h.Read(w.ctx, o) })...)
+				diags = append(diags, w.look(byType[t], func(o any) (any, error) { return h.Read(w.ctx, w.world, o) })...)
 			}
 			continue
 		}
-		read, err := h.ReadAll(w.ctx)
+		read, err := h.ReadAll(w.ctx, w.world)
 		if w.ctx.Err() != nil {
 			return hcl.Diagnostics{problem("Interrupted", "Nothing was changed.", nil)}
 		}
 		if err != nil {
-			diags = append(diags, problem(fmt.Sprintf("The %s objects can't be read", t.Name),
-				fmt.Sprintf("%s. Until they can, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", err), nil))
+			diags = append(diags, unreadable(t.Name+" objects", err))
 			continue
 		}
 		diags = append(diags, w.look(byType[t], read)...)
@@ -59,14 +62,40 @@ func (w *walk) refresh() hcl.Diagnostics {
 	return diags
 }
 
+// oneLook has each system that can look at all of it at once do so, until done.
+func (w *walk) oneLook(types []*schema.Type) (done func(), diags hcl.Diagnostics) {
+	var all cleanup
+	met := map[*providers.System]bool{}
+	for _, t := range types {
+		s := w.site.Systems.Of(t.Name)
+		if s == nil || s.Look == nil || met[s] {
+			continue
+		}
+		met[s] = true
+		end, err := s.Look(w.ctx)
+		if err != nil {
+			diags = append(diags, unreadable("objects of "+s.Name, err))
+			continue
+		}
+		all.add(end)
+	}
+	return all.run, diags
+}
+
+func unreadable(what string, err error) *hcl.Diagnostic {
+	return problem(fmt.Sprintf("The %s can't be read", what),
+		fmt.Sprintf("%s. Until they can, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", err), nil)
+}
+
 // lookers bounds how many objects are read at once where each is a call.
 const lookers = 10
 
 func (w *walk) look(objects []*prior, read func(any) (any, error)) hcl.Diagnostics {
 	type answer struct {
-		actual cty.Value
-		gone   bool
-		err    error
+		actual  cty.Value
+		gone    bool
+		differs []providers.Difference
+		err     error
 	}
 	answers := make([]answer, len(objects))
 	work := make(chan int)
@@ -84,9 +113,12 @@ func (w *walk) look(objects []*prior, read func(any) (any, error)) hcl.Diagnosti
 				if err == nil {
 					object, err = read(object)
 				}
+				var differs *providers.DiffersError
 				switch {
 				case errors.Is(err, providers.ErrNotFound):
 					answers[i].gone = true
+				case errors.As(err, &differs):
+					answers[i].actual, answers[i].differs = p.typ.FromGo(object, p.decoded), differs.Differences
 				case err != nil:
 					answers[i].err = err
 				default:
@@ -111,18 +143,22 @@ func (w *walk) look(objects []*prior, read func(any) (any, error)) hcl.Diagnosti
 			p.gone = true
 			w.world.drop(p.addr.String(), p.typ)
 			w.plan.Drift = append(w.plan.Drift, Drift{Address: p.addr, Type: p.typ, Before: p.decoded})
-		case !bytes.Equal(p.record.Seen, hashOf(w.site, p.typ, p.typ.Stable(a.actual))):
-			p.actual = a.actual
-			w.plan.Drift = append(w.plan.Drift, Drift{Address: p.addr, Type: p.typ, Before: p.decoded, After: a.actual})
+		case len(a.differs) > 0, !bytes.Equal(p.record.Seen, hashOf(w.site, p.typ, p.typ.Stable(a.actual))):
+			p.actual, p.differs = a.actual, a.differs
+			w.plan.Drift = append(w.plan.Drift, Drift{Address: p.addr, Type: p.typ, Before: p.decoded, After: a.actual, Differs: a.differs})
 		}
 	}
 	return diags
 }
 
-// adopt plans to change the records to what is real.
+// adopt plans to change the records to what is real. What no attribute can tell no
+// record can keep.
 func (w *walk) adopt() {
 	for _, d := range w.plan.Drift {
 		p := w.priors.at[d.Address]
+		if len(d.Differs) > 0 && bytes.Equal(p.record.Seen, hashOf(w.site, p.typ, p.typ.Stable(d.After))) {
+			continue
+		}
 		c := &Change{Address: d.Address, Type: d.Type, Action: UpdateRecord, Prior: d.Before, Planned: d.After,
 			name: d.Address.String(), record: p.record, ID: p.record.ID}
 		if p.gone {

@@ -205,6 +205,9 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 	if s.first > 0 { // what it has made itself is no older than what it was told
 		snap.Heard = min(snap.Heard, s.first-1)
 	}
+	if err := s.site.facts(ctx); err != nil {
+		return nil, err
+	}
 	// It outlives the call that asks for it.
 	ctx = context.WithoutCancel(ctx)
 	s.promises = nil

@@ -244,7 +244,7 @@ func (s *Session) letGo(ctx context.Context, w *walk, pending []takeover) (any b
 			return any, err
 		}
 		look, cancel := context.WithTimeout(ctx, lookTime)
-		_, err = h.Read(look, object)
+		_, err = h.Read(look, w.world, object)
 		cancel()
 		if !errors.Is(err, providers.ErrNotFound) {
 			continue // it is there, or nobody knows
@@ -348,18 +348,20 @@ func (s *Session) drop(ctx context.Context, steps []*step) {
 var errDropped = errors.New("an earlier step failed")
 
 // Read answers with an object as it is, and whether it is there at all. Objects
-// are read from one look at their system, as far as its driver can.
+// are read from one look at their system, as far as its driver can. A
+// providers.DiffersError comes with the object.
 func (s *Session) Read(ctx context.Context, t *schema.Type, have Object) (now cty.Value, there bool, err error) {
 	prior := have.Value
 	if have.ID == "" {
 		have.ID = schema.Text(prior, "id")
 	}
+	var known *world
 	kept, err := ask(ctx, s, func() (bool, error) {
 		w, err := s.look(ctx)
 		if err != nil {
 			return false, err
 		}
-		s.spoken = true
+		known, s.spoken = w.world, true
 		p := w.priors.at[s.standing(t, have.ID)]
 		s.mention(p)
 		return p != nil, nil
@@ -371,7 +373,7 @@ func (s *Session) Read(ctx context.Context, t *schema.Type, have Object) (now ct
 	if h != nil && h.Kept() {
 		return prior, kept, nil
 	}
-	read, err := s.reads.of(ctx, s.site, t)
+	read, err := s.reads.of(ctx, s.site, known, t)
 	if err != nil {
 		return prior, true, err
 	}
@@ -382,10 +384,11 @@ func (s *Session) Read(ctx context.Context, t *schema.Type, have Object) (now ct
 	if errors.Is(err, providers.ErrNotFound) {
 		return prior, false, nil
 	}
-	if err != nil {
+	var differs *providers.DiffersError
+	if err != nil && !errors.As(err, &differs) {
 		return prior, true, err
 	}
-	return t.FromGo(object, prior), true, nil
+	return t.FromGo(object, prior), true, err
 }
 
 // Delete removes an object.

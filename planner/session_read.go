@@ -10,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/resources/schema"
 	"github.com/cairncloud/cairn/state"
 )
@@ -81,6 +82,9 @@ func (s *Session) Import(ctx context.Context, t *schema.Type, word string) (Obje
 	}
 	if have.Value != cty.NilVal {
 		now, there, err := s.Read(ctx, t, have)
+		if errors.As(err, new(*providers.DiffersError)) {
+			err = nil // the next plan says so
+		}
 		if err == nil && !there {
 			err = schema.Problem{Attribute: "id", Summary: fmt.Sprintf("The %s is gone", t.Name), Detail: "cairn has made it, and its system has it no more."}
 		}
@@ -190,19 +194,19 @@ type reads struct {
 
 // of answers with how to read an object of a type: from one look at the system
 // where its driver can, else one call an object.
-func (r *reads) of(ctx context.Context, site *Site, t *schema.Type) (func(any) (any, error), error) {
+func (r *reads) of(ctx context.Context, site *Site, w schema.World, t *schema.Type) (func(any) (any, error), error) {
 	h := site.Systems.For(t.Name)
 	if h == nil {
 		return nil, fmt.Errorf("nothing in this cloud makes a %s: name a system that does in its cloud file", t.Name)
 	}
 	if !h.CanReadAll() {
-		return func(o any) (any, error) { return h.Read(ctx, o) }, nil
+		return func(o any) (any, error) { return h.Read(ctx, w, o) }, nil
 	}
 	r.mu.Lock()
 	all := r.all[t]
 	if all == nil {
 		ctx := context.WithoutCancel(ctx)
-		all = sync.OnceValues(func() (func(any) (any, error), error) { return h.ReadAll(ctx) })
+		all = sync.OnceValues(func() (func(any) (any, error), error) { return h.ReadAll(ctx, w) })
 		r.all[t] = all
 	}
 	r.mu.Unlock()

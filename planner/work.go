@@ -198,7 +198,7 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 	look := func(o any) (any, error) {
 		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
 		defer done()
-		return h.Read(ctx, o)
+		return h.Read(ctx, k.world, o)
 	}
 	bounded, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
@@ -210,7 +210,7 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 		}
 		object, err := look(k.want)
 		switch {
-		case err == nil:
+		case stands(err):
 			a.object = object
 		case errors.Is(err, providers.ErrNotFound):
 			a.object = nil
@@ -222,7 +222,7 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 			break
 		}
 		a.object = nil
-		if object, err := look(k.have); err == nil {
+		if object, err := look(k.have); stands(err) {
 			a.object = object
 		}
 	case partDelete:
@@ -262,7 +262,7 @@ func (e *execution) made(v int, s *step, value cty.Value, failure error, took ti
 	}
 	if failure != nil {
 		end.Err = failure.Error()
-		record.Tainted = s.part == partCreate
+		record.Tainted = s.part == partCreate && !errors.Is(failure, providers.ErrUnrealised)
 		record.Want = nil
 		if s.part == partUpdate {
 			record.Tainted = x.record.Tainted

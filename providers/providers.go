@@ -6,7 +6,10 @@ package providers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -19,8 +22,9 @@ type Driver[T any] interface {
 	// attributes filled in. With an error it may answer with what was made of it.
 	Create(ctx context.Context, w schema.World, want T) (T, error)
 	// Read starts from have and overwrites what the system tells; ErrNotFound when
-	// there is no such object. Any other error means unknown, never gone.
-	Read(ctx context.Context, have T) (T, error)
+	// there is no such object. Where the system holds what no attribute can tell, a
+	// DiffersError comes with the object. Any other error means unknown, never gone.
+	Read(ctx context.Context, w schema.World, have T) (T, error)
 	Update(ctx context.Context, w schema.World, have, want T) (T, error)
 	// Delete removes have, which w does not know any more. To delete what is gone
 	// already is no error.
@@ -30,7 +34,7 @@ type Driver[T any] interface {
 // A Bulk driver reads all that is ours in one look. The function that it returns
 // answers as Read does, from that look.
 type Bulk[T any] interface {
-	ReadAll(ctx context.Context) (read func(have T) (T, error), err error)
+	ReadAll(ctx context.Context, w schema.World) (read func(have T) (T, error), err error)
 }
 
 // An Importer finds an object that cairn did not make, by the id that a person knows.
@@ -41,6 +45,32 @@ type Importer[T any] interface {
 // ErrNotFound is Read's answer when there is no such object.
 var ErrNotFound = errors.New("not found")
 
+// A DiffersError says how an object's form in its system is not what the object
+// comes to: rows, elements or settings that somebody else has changed. Update
+// puts it right.
+type DiffersError struct{ Differences []Difference }
+
+// A Difference is one thing that is not as it was made.
+type Difference struct {
+	Attribute string // that it breaks; "" where it is none of the author's
+	Thing     string // in the system's words: Logical_Switch_Port 5f0c...
+	Says      string // enabled is false, not true
+}
+
+func (d Difference) String() string { return d.Thing + ": " + d.Says }
+
+func (e *DiffersError) Error() string {
+	all := make([]string, len(e.Differences))
+	for i, d := range e.Differences {
+		all[i] = d.String()
+	}
+	return "it is not as it was made: " + strings.Join(all, "; ")
+}
+
+// ErrUnrealised is Create's and Update's answer, wrapped, when the object stands
+// as it is wanted, and those who must act on it have not done so in time.
+var ErrUnrealised = errors.New("not realised yet")
+
 // ErrInUse is Delete's answer, wrapped, while something else still uses the object:
 // it can go once that is gone.
 var ErrInUse = errors.New("in use")
@@ -49,11 +79,11 @@ var ErrInUse = errors.New("in use")
 // values are pointers to the struct that declares the type.
 type Handle interface {
 	Create(ctx context.Context, w schema.World, want any) (any, error)
-	Read(ctx context.Context, have any) (any, error)
+	Read(ctx context.Context, w schema.World, have any) (any, error)
 	Update(ctx context.Context, w schema.World, have, want any) (any, error)
 	Delete(ctx context.Context, w schema.World, have any) error
 	// ReadAll is nil when the driver reads one object a call.
-	ReadAll(ctx context.Context) (func(have any) (any, error), error)
+	ReadAll(ctx context.Context, w schema.World) (func(have any) (any, error), error)
 	// CanReadAll reports whether ReadAll answers.
 	CanReadAll() bool
 	// Import answers errors.ErrUnsupported where the driver has none.
@@ -71,8 +101,8 @@ func (h handle[T]) Create(ctx context.Context, w schema.World, want any) (any, e
 	return ptr(h.d.Create(ctx, w, *want.(*T)))
 }
 
-func (h handle[T]) Read(ctx context.Context, have any) (any, error) {
-	return ptr(h.d.Read(ctx, *have.(*T)))
+func (h handle[T]) Read(ctx context.Context, w schema.World, have any) (any, error) {
+	return ptr(h.d.Read(ctx, w, *have.(*T)))
 }
 
 func (h handle[T]) Update(ctx context.Context, w schema.World, have, want any) (any, error) {
@@ -85,8 +115,8 @@ func (h handle[T]) Delete(ctx context.Context, w schema.World, have any) error {
 
 func (h handle[T]) CanReadAll() bool { _, ok := h.d.(Bulk[T]); return ok }
 
-func (h handle[T]) ReadAll(ctx context.Context) (func(any) (any, error), error) {
-	read, err := h.d.(Bulk[T]).ReadAll(ctx)
+func (h handle[T]) ReadAll(ctx context.Context, w schema.World) (func(any) (any, error), error) {
+	read, err := h.d.(Bulk[T]).ReadAll(ctx, w)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +143,7 @@ type Kept[T any] struct{}
 func (Kept[T]) Create(_ context.Context, _ schema.World, want T) (T, error) { return want, nil }
 
 // Read answers with the record.
-func (Kept[T]) Read(_ context.Context, have T) (T, error) { return have, nil }
+func (Kept[T]) Read(_ context.Context, _ schema.World, have T) (T, error) { return have, nil }
 
 // Update answers with what is wanted.
 func (Kept[T]) Update(_ context.Context, _ schema.World, _, want T) (T, error) { return want, nil }
@@ -127,50 +157,124 @@ func (Kept[T]) Import(context.Context, string) (T, error) {
 	return none, errors.ErrUnsupported
 }
 
-// Systems are the handles of a cloud by the name of the resource type.
+// Systems are the linked systems of a cloud.
 type Systems struct {
-	handles map[string]Handle
-	close   []func() error
-	purge   []func(context.Context) error
+	all []*System
+	of  map[string]*System // by the name of the resource type
 }
 
-// A System is one linked system: what it realises, and how it is let go.
+// A System is one linked system: what it realises, and how it is let go. What
+// it need not do is nil.
 type System struct {
 	Name    string
 	Handles map[string]Handle
-	Close   func() error
-	// Purge removes what is left of an empty system's own; nil: nothing ever is.
+	// Batch makes several changes in as few transactions as their order allows; each
+	// has its own result, in the same order. Calls may overlap.
+	Batch func(ctx context.Context, w schema.World, changes []Change) []Result
+	// Look takes one look at the whole system, from which ReadAll answers until done.
+	Look func(ctx context.Context) (done func(), err error)
+	// Learn adds what the system knows of the cloud to its facts, before a plan.
+	Learn func(ctx context.Context, c *cloud.Cloud) error
+	// Fits reports what the connected version can't realise of an object.
+	Fits func(ctx context.Context, w schema.World, object any) error
+	// Watch tells the ids of objects that somebody may have changed, as it happens,
+	// until the context ends.
+	Watch func(ctx context.Context, changed func(ids []string)) error
+	Close func() error
+	// Purge removes what is left of an empty system's own.
 	Purge func(context.Context) error
+}
+
+// A Change is one object that a system shall make (Have is nil), change, or
+// remove (Want is nil). Both are pointers to the struct that declares the type.
+type Change struct{ Have, Want any }
+
+// A Result is what a driver's call for the change would have answered.
+type Result struct {
+	Object any
+	Err    error
 }
 
 // Link puts systems together. Two that realise one type are a bug of main.
 func Link(systems ...System) *Systems {
-	s := &Systems{handles: map[string]Handle{}}
-	for _, sys := range systems {
-		for name, h := range sys.Handles {
-			if s.handles[name] != nil {
+	s := &Systems{of: map[string]*System{}}
+	for i := range systems {
+		sys := &systems[i]
+		s.all = append(s.all, sys)
+		for name := range sys.Handles {
+			if s.of[name] != nil {
 				panic("providers: " + name + " is realised twice, again by " + sys.Name)
 			}
-			s.handles[name] = h
-		}
-		if sys.Close != nil {
-			s.close = append(s.close, sys.Close)
-		}
-		if sys.Purge != nil {
-			s.purge = append(s.purge, sys.Purge)
+			s.of[name] = sys
 		}
 	}
 	return s
 }
 
 // For finds the driver of a type, or nil.
-func (s *Systems) For(typeName string) Handle { return s.handles[typeName] }
+func (s *Systems) For(typeName string) Handle {
+	if sys := s.of[typeName]; sys != nil {
+		return sys.Handles[typeName]
+	}
+	return nil
+}
+
+// Of finds the system that realises a type, or nil.
+func (s *Systems) Of(typeName string) *System { return s.of[typeName] }
+
+// Learn adds what the systems know of a cloud to its facts.
+func (s *Systems) Learn(ctx context.Context, c *cloud.Cloud) error {
+	for _, sys := range s.all {
+		if sys.Learn == nil {
+			continue
+		}
+		if err := sys.Learn(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", sys.Name, err)
+		}
+	}
+	return nil
+}
+
+// Watch has every system that can watch tell of changes, until the context ends
+// or one of them can't go on. Without such a system it is ErrUnsupported.
+func (s *Systems) Watch(ctx context.Context, changed func(ids []string)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ends := make(chan error, len(s.all))
+	watching := 0
+	for _, sys := range s.all {
+		if sys.Watch == nil {
+			continue
+		}
+		watching++
+		go func() {
+			err := sys.Watch(ctx, changed)
+			if err != nil {
+				err = fmt.Errorf("watch %s: %w", sys.Name, err)
+			}
+			ends <- err
+		}()
+	}
+	if watching == 0 {
+		return errors.ErrUnsupported
+	}
+	var first error
+	for range watching {
+		if err := <-ends; err != nil && first == nil {
+			first = err
+		}
+		cancel()
+	}
+	return first
+}
 
 // Close lets go of every system.
 func (s *Systems) Close() error {
 	var errs []error
-	for _, c := range s.close {
-		errs = append(errs, c())
+	for _, sys := range s.all {
+		if sys.Close != nil {
+			errs = append(errs, sys.Close())
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -178,8 +282,10 @@ func (s *Systems) Close() error {
 // Purge removes what is left of the systems' own, once they are empty.
 func (s *Systems) Purge(ctx context.Context) error {
 	var errs []error
-	for _, p := range s.purge {
-		errs = append(errs, p(ctx))
+	for _, sys := range s.all {
+		if sys.Purge != nil {
+			errs = append(errs, sys.Purge(ctx))
+		}
 	}
 	return errors.Join(errs...)
 }

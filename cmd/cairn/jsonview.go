@@ -52,7 +52,11 @@ func (v jsonView) resource(c *planner.Change) map[string]any {
 func (v jsonView) plan(p *planner.Plan) {
 	for _, d := range p.Drift {
 		c := &planner.Change{Address: d.Address, Type: d.Type}
-		v.event("info", "resource_drift", d.Address.String()+": changed behind cairn's back", map[string]any{"change": map[string]any{"resource": v.resource(c), "action": "update"}})
+		var differs []string
+		for _, x := range d.Differs {
+			differs = append(differs, difference(x))
+		}
+		v.event("info", "resource_drift", d.Address.String()+": changed behind cairn's back", map[string]any{"change": map[string]any{"resource": v.resource(c), "action": "update", "differs": differs}})
 	}
 	for _, c := range p.Visible() {
 		x := map[string]any{"resource": v.resource(c), "action": jsonAction(c.Action)}

@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/resources/address"
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -64,8 +65,19 @@ func (v planView) drift(p *planner.Plan) {
 		}
 		v.line("  %s %s", v.yellow("!"), d.Address)
 		v.attributes(d.Type, d.Before, d.After, nil, false)
+		for _, x := range d.Differs {
+			v.line("      %s", difference(x))
+		}
 	}
 	v.line("")
+}
+
+// difference is what a system holds otherwise than it was made.
+func difference(d providers.Difference) string {
+	if d.Attribute == "" {
+		return d.String()
+	}
+	return d.Attribute + " is broken: " + d.String()
 }
 
 // marks of the actions, as Terraform users read them.
@@ -127,6 +139,8 @@ func why(c *planner.Change) string {
 		add("the record is changed to what is real")
 	}
 	switch c.Reason {
+	case planner.ByDifference:
+		add("put right: it was changed behind cairn's back")
 	case planner.ByAttributes:
 		add("because %s changes", strings.Join(c.Replaces, ", "))
 	case planner.ByTaint:

@@ -226,7 +226,7 @@ func TestInstance(t *testing.T) {
 	}
 	status := func(want string) {
 		t.Helper()
-		p, err := all["port"].Read(t.Context(), f.Web)
+		p, err := all["port"].Read(t.Context(), nil, f.Web)
 		if err != nil || p.(*resources.Port).Status != want {
 			t.Errorf("port: %+v, %v, want %s", p, err, want)
 		}
@@ -247,7 +247,7 @@ func TestInstance(t *testing.T) {
 		t.Fatal(err)
 	}
 	all = handles(open(t, dir))
-	got, err := all["instance"].Read(t.Context(), f.One)
+	got, err := all["instance"].Read(t.Context(), nil, f.One)
 	if err != nil || got.(*resources.Instance).PowerState != resources.Shutoff || got.(*resources.Instance).Status != "SHUTOFF" {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -174,7 +174,7 @@ func TestRowsFollowAnyOrderOfCalls(t *testing.T) {
 		}
 		var objects []any
 		for _, o := range there {
-			if _, err := s.of(o).Read(context.Background(), o); err == nil { // not gone with its router or group
+			if _, err := s.of(o).Read(context.Background(), nil, o); err == nil { // not gone with its router or group
 				objects = append(objects, o)
 			}
 		}
@@ -241,7 +241,7 @@ func TestRulesAndRoutesGoWithTheirOwners(t *testing.T) {
 	s.create(app.Public, app.Inside, app.Public4, app.Inside4, app.WebGroup, app.AppGroup, app.DBGroup, app.DBFromApp, app.Router, app.Interface4, app.Route)
 	s.remove(app.DBGroup, app.Interface4, app.Router)
 	for _, o := range []any{app.DBFromApp, app.Route} {
-		if _, err := s.of(o).Read(t.Context(), o); !errors.Is(err, providers.ErrNotFound) {
+		if _, err := s.of(o).Read(t.Context(), nil, o); !errors.Is(err, providers.ErrNotFound) {
 			t.Errorf("%T is still there: %v", o, err)
 		}
 		s.remove(o)
@@ -256,11 +256,11 @@ func TestPortIsInUseWhileSomethingIsPlugged(t *testing.T) {
 	s.create(app.DB)
 	status := func() string {
 		t.Helper()
-		one, err := s.of(app.DB).Read(t.Context(), app.DB)
+		one, err := s.of(app.DB).Read(t.Context(), nil, app.DB)
 		if err != nil {
 			t.Fatal(err)
 		}
-		read, err := s.of(app.DB).ReadAll(t.Context())
+		read, err := s.of(app.DB).ReadAll(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +335,7 @@ func TestFaults(t *testing.T) {
 		if err := s.try(app.Inside); !errors.Is(err, broken) {
 			t.Errorf("%s: %v", c.op, err)
 		}
-		_, err := s.of(app.Inside).Read(t.Context(), app.Inside)
+		_, err := s.of(app.Inside).Read(t.Context(), nil, app.Inside)
 		if errors.Is(err, providers.ErrNotFound) == c.there {
 			t.Errorf("%s, then read: %v", c.op, err)
 		}
@@ -357,7 +357,7 @@ func TestLatency(t *testing.T) {
 	s.cloud.Latency = time.Hour
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	if _, err := s.of(app.Inside).Read(ctx, app.Inside); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := s.of(app.Inside).Read(ctx, nil, app.Inside); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a call that waits, broken off: %v", err)
 	}
 }

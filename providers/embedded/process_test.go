@@ -86,7 +86,7 @@ func TestKilled(t *testing.T) {
 		}
 		made = max(made, last)
 		for i := range made + 1 {
-			if _, err := s.of(app.Open).Read(t.Context(), port(app, i)); err != nil {
+			if _, err := s.of(app.Open).Read(t.Context(), nil, port(app, i)); err != nil {
 				t.Fatalf("port %d of %d: %v", i, made, err)
 			}
 		}

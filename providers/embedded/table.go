@@ -151,7 +151,7 @@ func (d *table[T]) lead(t *tx, w schema.World, had, want *T) error {
 }
 
 // Read answers with what is stored.
-func (d *table[T]) Read(ctx context.Context, have T) (T, error) {
+func (d *table[T]) Read(ctx context.Context, _ schema.World, have T) (T, error) {
 	id := d.id(&have)
 	op := "read " + d.name() + " " + id
 	if err := d.cloud.begin(ctx, op); err != nil {
@@ -176,7 +176,7 @@ func (d *table[T]) Read(ctx context.Context, have T) (T, error) {
 }
 
 // ReadAll reads the table in one look; nothing is decoded before it is asked for.
-func (d *table[T]) ReadAll(ctx context.Context) (func(T) (T, error), error) {
+func (d *table[T]) ReadAll(ctx context.Context, _ schema.World) (func(T) (T, error), error) {
 	op := "read all " + d.name()
 	if err := d.cloud.begin(ctx, op); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)

@@ -90,7 +90,7 @@ func (s *shelf) Create(ctx context.Context, _ schema.World, want box) (box, erro
 	return s.put(ctx, want)
 }
 
-func (s *shelf) Read(ctx context.Context, have box) (box, error) {
+func (s *shelf) Read(ctx context.Context, _ schema.World, have box) (box, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.read != nil {
@@ -124,7 +124,7 @@ func (s *shelf) Delete(ctx context.Context, _ schema.World, have box) error {
 	return nil
 }
 
-func (s *shelf) ReadAll(ctx context.Context) (func(box) (box, error), error) {
+func (s *shelf) ReadAll(ctx context.Context, w schema.World) (func(box) (box, error), error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.readAll != nil {

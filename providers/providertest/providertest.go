@@ -132,14 +132,14 @@ func (s Suite) try(t testing.TB, sample Sample, law func(*bench)) {
 	}
 	b.world.Put(sample.Object)
 	law(b)
-	_ = b.handle.Delete(t.Context(), nil, b.copy(sample.Object))
+	_ = b.handle.Delete(t.Context(), b.world, b.copy(sample.Object))
 	b.clean(sample.With)
 }
 
 // clean takes objects away, the last first.
 func (b *bench) clean(objects []any) {
 	for _, o := range slices.Backward(objects) {
-		if err := b.of(o).Delete(b.Context(), nil, b.copy(o)); err != nil {
+		if err := b.of(o).Delete(b.Context(), b.world, b.copy(o)); err != nil {
 			b.Errorf("delete a neighbour: %v", err)
 		}
 	}
@@ -194,7 +194,7 @@ func (b *bench) agrees(doing string, got, want any, strict bool) {
 // read reads from a record, and holds the answer to what is wanted.
 func (b *bench) read(doing string, have, want any, strict bool) any {
 	b.Helper()
-	got, err := b.handle.Read(b.Context(), b.copy(have))
+	got, err := b.handle.Read(b.Context(), b.world, b.copy(have))
 	if err != nil {
 		b.Errorf("%s: read: %v", doing, err)
 		return nil
@@ -234,7 +234,7 @@ func (b *bench) create() any {
 
 func (b *bench) gone(doing string) {
 	b.Helper()
-	if _, err := b.handle.Read(b.Context(), b.copy(b.sample.Object)); !errors.Is(err, providers.ErrNotFound) {
+	if _, err := b.handle.Read(b.Context(), b.world, b.copy(b.sample.Object)); !errors.Is(err, providers.ErrNotFound) {
 		b.Errorf("%s, then read: %v, not ErrNotFound", doing, err)
 	}
 	b.readAll(doing, func(read func(any) (any, error)) {
@@ -249,7 +249,7 @@ func (b *bench) readAll(doing string, f func(read func(any) (any, error))) {
 	if !b.handle.CanReadAll() {
 		return
 	}
-	read, err := b.handle.ReadAll(b.Context())
+	read, err := b.handle.ReadAll(b.Context(), b.world)
 	if err != nil {
 		b.Errorf("%s, then read all: %v", doing, err)
 		return
@@ -307,7 +307,7 @@ var laws = []struct {
 				b.Errorf("create, then read all: %v", err)
 				return
 			}
-			one, err := b.handle.Read(b.Context(), b.copy(got))
+			one, err := b.handle.Read(b.Context(), b.world, b.copy(got))
 			if err != nil {
 				b.Errorf("create, then read: %v", err)
 				return
@@ -336,7 +336,7 @@ var laws = []struct {
 	{"delete may be repeated", func(b *bench) {
 		b.create()
 		for _, doing := range []string{"delete", "delete again"} {
-			if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
+			if err := b.handle.Delete(b.Context(), b.world, b.copy(b.sample.Object)); err != nil {
 				b.Errorf("%s: %v", doing, err)
 			}
 			b.gone(doing)
@@ -345,7 +345,7 @@ var laws = []struct {
 		b.read("create after delete", b.sample.Object, b.sample.Object, false)
 	}},
 	{"what was never made may be deleted", func(b *bench) {
-		if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
+		if err := b.handle.Delete(b.Context(), b.world, b.copy(b.sample.Object)); err != nil {
 			b.Errorf("delete of what was never made: %v", err)
 		}
 	}},
@@ -420,10 +420,10 @@ func broken(b *bench) {
 	if _, err := b.handle.Create(off, b.world, b.copy(b.sample.Object)); err == nil {
 		b.Errorf("create that was broken off before it began: no error")
 	}
-	if err := b.handle.Delete(off, nil, b.copy(b.sample.Object)); err == nil {
+	if err := b.handle.Delete(off, b.world, b.copy(b.sample.Object)); err == nil {
 		b.Errorf("delete that was broken off before it began: no error")
 	}
-	if _, err := b.handle.Read(off, b.copy(b.sample.Object)); err == nil || errors.Is(err, providers.ErrNotFound) {
+	if _, err := b.handle.Read(off, b.world, b.copy(b.sample.Object)); err == nil || errors.Is(err, providers.ErrNotFound) {
 		b.Errorf("read that was broken off: %v, which does not say that it does not know", err)
 	}
 	for range 5 {
@@ -434,7 +434,7 @@ func broken(b *bench) {
 		<-done
 		b.agrees("create after one that was broken off", b.create(), b.sample.Object, false)
 		b.read("create after one that was broken off", b.sample.Object, b.sample.Object, false)
-		if err := b.handle.Delete(b.Context(), nil, b.copy(b.sample.Object)); err != nil {
+		if err := b.handle.Delete(b.Context(), b.world, b.copy(b.sample.Object)); err != nil {
 			b.Errorf("delete: %v", err)
 		}
 	}
@@ -449,10 +449,10 @@ func together(b *bench) {
 		calls.Go(func() {
 			_, err := b.handle.Create(b.Context(), b.world, b.copy(b.sample.Object))
 			errs <- err
-			_, err = b.handle.Read(b.Context(), b.copy(b.sample.Object))
+			_, err = b.handle.Read(b.Context(), b.world, b.copy(b.sample.Object))
 			errs <- err
 			if b.handle.CanReadAll() {
-				_, err = b.handle.ReadAll(b.Context())
+				_, err = b.handle.ReadAll(b.Context(), b.world)
 				errs <- err
 			}
 		})
@@ -482,7 +482,7 @@ func (s Suite) refuse(t testing.TB, r Refusal) {
 		_, err = b.of(object).Update(t.Context(), b.world, b.copy(b.had(r.Given, object)), b.copy(object))
 	default:
 		object = r.Delete
-		err = b.of(object).Delete(t.Context(), nil, b.copy(object))
+		err = b.of(object).Delete(t.Context(), b.world, b.copy(object))
 	}
 	switch {
 	case err == nil:
@@ -492,7 +492,7 @@ func (s Suite) refuse(t testing.TB, r Refusal) {
 	case !strings.Contains(err.Error(), r.Says):
 		t.Errorf("%v does not say %q", err, r.Says)
 	}
-	_, err = b.of(object).Read(t.Context(), b.copy(object))
+	_, err = b.of(object).Read(t.Context(), b.world, b.copy(object))
 	if r.Create != nil && b.had(r.Given, object) == nil {
 		if !errors.Is(err, providers.ErrNotFound) {
 			t.Errorf("what was refused is there: %v", err)
@@ -504,7 +504,7 @@ func (s Suite) refuse(t testing.TB, r Refusal) {
 		b.read("the refusal", object, had, false)
 	}
 	if r.Create != nil {
-		_ = b.of(object).Delete(t.Context(), nil, b.copy(object))
+		_ = b.of(object).Delete(t.Context(), b.world, b.copy(object))
 	}
 	b.clean(r.Given)
 }

@@ -19,6 +19,11 @@ type Cloud struct {
 	Hosts   []Host
 	// Physnets by name.
 	Physnets map[string]Physnet
+	// OVN are the network databases, one a region; none: the embedded cloud's.
+	OVN []OVN
+	// Chassis are what OVN's southbound database knows of the hosts, by name; none:
+	// nobody has asked.
+	Chassis []Chassis
 	Tiers    []Tier
 	// Placement ratios: how much more is promised than there is.
 	CPURatio, RAMRatio, DiskRatio float64
@@ -60,6 +65,28 @@ type Physnet struct {
 
 // A VLANRange holds both of its ends.
 type VLANRange struct{ Lo, Hi int }
+
+// An OVN is the network databases of one region.
+type OVN struct {
+	Region string
+	// Northbound and Southbound are the servers of each database, such as
+	// tcp:10.0.1.1:6641, ssl:10.0.1.1:6641 or unix:/run/ovn/ovnnb_db.sock. Several are
+	// one cluster.
+	Northbound, Southbound []string
+	// CA, Cert and Key are the files that ssl needs, in PEM.
+	CA, Cert, Key string
+	// Wait says what a change waits for: "none" (the northbound database has it), "sb"
+	// (northd has translated it) or "hv" (every chassis has it).
+	Wait string
+}
+
+// A Chassis is a host as OVN knows it.
+type Chassis struct {
+	Name, Host string
+	Zones      []string // availability-zones of its ovn-cms-options
+	Physnets   []string // of its ovn-bridge-mappings
+	Gateway    bool     // enable-chassis-as-gw
+}
 
 // A Tier is a class of storage.
 type Tier struct {

@@ -67,7 +67,7 @@ func (s *safe) Update(_ context.Context, _ schema.World, _, want Lock) (Lock, er
 	return s.put("update", want)
 }
 
-func (s *safe) Read(_ context.Context, have Lock) (Lock, error) {
+func (s *safe) Read(_ context.Context, _ schema.World, have Lock) (Lock, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.locks[have.ID]

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -10,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/cairncloud/cairn/planner"
+	"github.com/cairncloud/cairn/providers"
 )
 
 // A managed is a resource type in Terraform. It decides nothing: the declaration
@@ -122,6 +124,11 @@ func (r *managed) Read(ctx context.Context, req resource.ReadRequest, resp *reso
 		return
 	}
 	now, there, err := s.Read(ctx, r.Type, have)
+	var differs *providers.DiffersError
+	if errors.As(err, &differs) { // no attribute can show it
+		resp.Diagnostics.AddWarning(fmt.Sprintf("The %s was changed behind cairn's back", r.Name), fmt.Sprintf("%s. Any change of it puts it right, and so does `terraform apply -replace`.", differs))
+		err = nil
+	}
 	if err != nil {
 		fail(&resp.Diagnostics, fmt.Sprintf("The %s can't be read", r.Name), err)
 		return
