@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench bench-terraform race fuzz docs install-provider release-check
+.PHONY: build test check bench bench-terraform race fuzz docs install-provider release-check lab-up lab-down acceptance
 
 build: ## one pure Go program, ./cairn
 	CGO_ENABLED=0 $(GO) build -trimpath -o cairn ./cmd/cairn
@@ -42,3 +42,12 @@ install-provider: ## the Terraform provider, where terraform init and tofu init 
 release-check: ## whether .goreleaser.yml fits the tree
 	$(GO) test -run TestRelease ./terraform-provider/install
 	@if command -v goreleaser >/dev/null; then goreleaser check; else echo "goreleaser is not on PATH: it was not asked about .goreleaser.yml itself"; fi
+
+lab-up: ## OVN and three chassis on this machine, to try the real thing; needs Linux and root
+	$(GO) run ./lab/cairn-lab up
+
+lab-down: ## the lab's end, without a trace
+	$(GO) run ./lab/cairn-lab down
+
+acceptance: ## the stories of lab/acceptance on the lab that is up, else on one for their time
+	$(GO) run ./lab/cairn-lab with $(GO) test -count=1 -v -run TestStories ./lab/acceptance
