@@ -273,6 +273,14 @@ func (b *batch) refused(c *chunk, no *refusal) {
 		n := c.needed[no.op]
 		guilty = c.needs[n]
 		fail(guilty, fmt.Errorf("%s %s, which it needs, is not there", n.table, n.id))
+	case no.op >= c.firstGone && no.op < c.firstGone+len(c.gone):
+		o := c.gone[no.op-c.firstGone]
+		guilty = []*job{o.job}
+		if o.inUse {
+			fail(guilty, fmt.Errorf("%w: %s still has ports", providers.ErrInUse, o.row))
+		} else {
+			fail(guilty, fmt.Errorf("OVN refuses to remove %s: %w", o.row, no))
+		}
 	case i < len(c.ops):
 		j := c.ops[i].job
 		switch {
@@ -332,6 +340,11 @@ func (b *batch) lay(j *job) *part {
 				continue
 			}
 			p.leave(places, id)
+			if column := guarded[h.table]; column != "" {
+				now := 0
+				p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationWait, Table: h.table, Where: is(id), Columns: []string{column}, Until: "==",
+					Rows: []ovsdb.Row{{column: wire(rows.Set{})}}, Timeout: &now}, job: j, id: id, row: h.table + " " + id, inUse: true})
+			}
 			p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationDelete, Table: h.table, Where: is(id)}, job: j, id: id, row: h.table + " " + id})
 			p.deleted = append(p.deleted, id)
 		}

@@ -17,6 +17,7 @@ type op struct {
 	id    string // of the row
 	row   string // for people
 	guard bool   // it only holds others off
+	inUse bool   // it fails while something is in the row
 }
 
 // need is a row that must be there for others to be kept.
@@ -77,6 +78,8 @@ func (p *part) need(r rows.Row) {
 type chunk struct {
 	jobs            []*job
 	ops             []op
+	gone            []op // rows that go, after what left them
+	firstGone       int
 	needs           map[need][]*job
 	needed          []need // in the order of their operations
 	joins, leaves   map[rows.Place][]string
@@ -99,6 +102,10 @@ func (c *chunk) add(j *job, p *part) {
 			continue
 		}
 		c.writers[o.id] = j
+		if o.Op == ovsdb.OperationDelete || o.inUse {
+			c.gone = append(c.gone, o)
+			continue
+		}
 		c.ops = append(c.ops, o)
 		if o.Op == ovsdb.OperationInsert {
 			c.made[o.id] = true
@@ -123,9 +130,9 @@ func (c *chunk) add(j *job, p *part) {
 }
 
 // size is about how many operations the chunk comes to.
-func (c *chunk) size() int { return len(c.ops) + len(c.needs) + len(c.joins) + len(c.leaves) + 2 }
+func (c *chunk) size() int { return len(c.ops) + len(c.gone) + len(c.needs) + len(c.joins) + len(c.leaves) + 2 }
 
-func (c *chunk) empty() bool { return len(c.ops)+len(c.joins)+len(c.leaves) == 0 }
+func (c *chunk) empty() bool { return len(c.ops)+len(c.gone)+len(c.joins)+len(c.leaves) == 0 }
 
 // operations puts the chunk into the order in which the server takes it: first
 // what must be there, then the rows, then where they are. more comes last.
@@ -146,9 +153,13 @@ func (c *chunk) operations(more []ovsdb.Operation) []ovsdb.Operation {
 		all = append(all, o.Operation)
 	}
 	for _, p := range sortedPlaces(c.leaves) {
-		if !c.deleted[p.ID] {
+		if !c.deleted[p.ID] || guarded[p.Table] == p.Column {
 			all = append(all, mutate(p, ovsdb.MutateOperationDelete, c.leaves[p]))
 		}
+	}
+	c.firstGone = len(all)
+	for _, o := range c.gone {
+		all = append(all, o.Operation)
 	}
 	c.joined, c.firstJoin = sortedPlaces(c.joins), len(all)
 	for _, p := range c.joined {
@@ -181,6 +192,10 @@ func compare(a, b string) int {
 	}
 	return 0
 }
+
+// guarded are the columns whose members keep a row from going: OVN itself would
+// take the ports along.
+var guarded = map[string]string{"Logical_Switch": "ports", "Logical_Router": "ports", "Port_Group": "ports"}
 
 // empty is what clears a column.
 func empty(table, column string) any {

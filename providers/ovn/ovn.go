@@ -55,7 +55,7 @@ func Open(c *cloud.Cloud, conf cloud.OVN) *Driver {
 // System is the driver as something to link.
 func (d *Driver) System() providers.System {
 	s := providers.System{Name: "ovn " + d.conf.Region, Handles: map[string]providers.Handle{},
-		Batch: d.Batch, Look: d.Look, Fits: d.Fits, Close: d.Close}
+		Batch: d.Batch, Look: d.Look, Fits: d.Fits, Watch: d.Watch, Close: d.Close}
 	if len(d.conf.Southbound) > 0 {
 		s.Learn = d.Learn
 	}
@@ -189,6 +189,9 @@ func (t table[T]) Read(ctx context.Context, w schema.World, have T) (T, error) {
 		return have, nil
 	}
 	s, err := t.fetch(ctx, wanted, t.marked(t.id(&have)))
+	if err == nil {
+		err = t.besides(ctx, s, wanted)
+	}
 	if err != nil {
 		return have, fmt.Errorf("read %s %s: %w", t.name(), t.id(&have), err)
 	}

@@ -143,6 +143,36 @@ func (d *Driver) fetch(ctx context.Context, wanted []rows.Row, also map[string]s
 	return s, nil
 }
 
+// besides finds the groups of ours that ports are in, wanted or not.
+func (d *Driver) besides(ctx context.Context, s *snapshot, wanted []rows.Row) error {
+	var ops []ovsdb.Operation
+	var ports []string
+	for _, r := range wanted {
+		if r.Table != "Logical_Switch_Port" {
+			continue
+		}
+		ports = append(ports, r.ID)
+		ops = append(ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: "Port_Group", Columns: []string{"_uuid"}, Where: []ovsdb.Condition{
+			ovsdb.NewCondition("external_ids", ovsdb.ConditionIncludes, wire(rows.Map{cloudMark: d.cloud.ID})),
+			ovsdb.NewCondition("ports", ovsdb.ConditionIncludes, ovsdb.UUID{GoUUID: r.ID})}})
+	}
+	if len(ops) == 0 {
+		return nil
+	}
+	results, err := d.nb.transact(ctx, ops...)
+	if err != nil {
+		return err
+	}
+	for i, port := range ports {
+		for _, group := range results[i].Rows {
+			if p := (rows.Place{Table: "Port_Group", ID: atom(group["_uuid"]), Column: "ports"}); !slices.Contains(s.places[port], p) {
+				s.places[port] = append(s.places[port], p)
+			}
+		}
+	}
+	return nil
+}
+
 func is(id string) []ovsdb.Condition {
 	return []ovsdb.Condition{ovsdb.NewCondition("_uuid", ovsdb.ConditionEqual, ovsdb.UUID{GoUUID: id})}
 }
