@@ -115,7 +115,7 @@ func (b *batch) job(w schema.World, c providers.Change, batched map[string]bool)
 		}
 	}
 	j.owners = []owner{own}
-	if len(readers) == 0 && j.fresh {
+	if len(readers) == 0 && j.fresh && b.index == nil { // the server says when it is there already
 		return j
 	}
 	known, err := b.known(b.ctx)

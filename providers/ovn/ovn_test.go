@@ -27,6 +27,11 @@ type database struct {
 // startDatabase starts a server on an empty database, or skips where there is none to start.
 func startDatabase(t testing.TB, more ...string) *database {
 	t.Helper()
+	return startDatabaseOf(t, "nbschema/ovn-nb.ovsschema", more...)
+}
+
+func startDatabaseOf(t testing.TB, schema string, more ...string) *database {
+	t.Helper()
 	for _, tool := range []string{"ovsdb-server", "ovsdb-tool"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("no %s on PATH: install openvswitch-switch to try the driver on a real server", tool)
@@ -38,7 +43,7 @@ func startDatabase(t testing.TB, more ...string) *database {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	d := &database{TB: t, dir: dir, remote: "unix:" + filepath.Join(dir, "nb.sock")}
-	d.run("ovsdb-tool", "create", filepath.Join(dir, "nb.db"), "nbschema/ovn-nb.ovsschema")
+	d.run("ovsdb-tool", "create", filepath.Join(dir, "nb.db"), schema)
 	d.start(more...)
 	t.Cleanup(func() { d.stop() })
 	return d
