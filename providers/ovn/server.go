@@ -194,7 +194,7 @@ func (s *server) explain(err error) error {
 		return fmt.Errorf("its certificate is not valid: %w", invalid)
 	case errors.As(err, &record):
 		return errors.New("it speaks no TLS: is it tcp: instead of ssl:?")
-	case errors.Is(err, syscall.ENOENT):
+	case errors.As(err, &op) && errors.Is(err, syscall.ENOENT):
 		return errors.New("there is no such socket: is the server running?")
 	case errors.As(err, &op) && op.Op == "dial":
 		return op.Err
@@ -206,8 +206,8 @@ func (s *server) explain(err error) error {
 		return errors.New("it is not the leader of its cluster")
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer within %s: it hangs, or is no OVSDB server", connectTime)
-	case strings.Contains(text, "connection is shut down"), strings.Contains(text, "EOF"), strings.Contains(text, "reset by peer"):
-		return errors.New("it hung up on us: it is no OVSDB server, or wants ssl: and not tcp:")
+	case strings.Contains(text, "connection is shut down"), strings.Contains(text, "EOF"), strings.Contains(text, "reset by peer"), strings.Contains(text, "invalid character"):
+		return errors.New("it does not speak OVSDB with us: it is no OVSDB server, or wants ssl: and not tcp:")
 	}
 	return err
 }
