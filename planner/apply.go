@@ -10,6 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/lang"
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -129,7 +130,13 @@ type execution struct {
 	waits    []int
 	ready    queue
 	idle     []int  // steps that are ready and wait for a worker
-	finished func() // of an execution that others feed
+	// gathered are steps of systems that take several at once; joined went with those
+	// that they wait for, which causes tells.
+	gathered  map[*providers.System][]int
+	gatherers []*providers.System
+	joined    map[int]bool
+	causes    map[int][]int
+	finished  func() // of an execution that others feed
 	unheard  bool   // objects are made for another front end, which may not hear of them
 	poisoned map[int]bool
 	revised  map[*lang.Block]bool
@@ -187,7 +194,7 @@ func (e *execution) loop() error {
 			if err := e.listen(); err != nil {
 				return err
 			}
-		case e.open > 0 && e.ready.Len() == 0 && len(e.idle) == 0:
+		case e.open > 0 && e.ready.Len() == 0 && len(e.idle) == 0 && len(e.gatherers) == 0:
 			return errors.New("steps are left that nothing leads to")
 		}
 	}
@@ -216,6 +223,8 @@ func (e *execution) advance() error {
 			v, e.idle = e.idle[0], e.idle[1:]
 		case e.ready.Len() > 0:
 			v = heap.Pop(&e.ready).(int)
+		case e.handOver():
+			continue
 		default:
 			return nil
 		}
@@ -227,9 +236,10 @@ func (e *execution) advance() error {
 			e.skip(v, x.step)
 		case e.inline(x.step):
 			e.here(v, x.step)
+		case e.gather(v, x.step):
 		case e.busy >= e.opt.Parallelism:
 			e.idle = append(e.idle, v)
-			if e.ready.Len() == 0 {
+			if e.ready.Len() == 0 && len(e.gatherers) == 0 {
 				return nil
 			}
 		default:
@@ -244,8 +254,7 @@ func (e *execution) collect() {
 	for {
 		select {
 		case a := <-e.answers:
-			e.busy--
-			e.answered(a)
+			e.taken(a)
 		default:
 			return
 		}
@@ -260,8 +269,7 @@ func (e *execution) listen() error {
 	}
 	select {
 	case a := <-e.answers:
-		e.busy--
-		e.answered(a)
+		e.taken(a)
 	case <-stop:
 		e.halted = true
 	case <-e.ctx.Done():
@@ -269,13 +277,22 @@ func (e *execution) listen() error {
 		e.halted = true
 		select {
 		case a := <-e.answers:
-			e.busy--
-			e.answered(a)
+			e.taken(a)
 		case <-time.After(5 * time.Second):
 			return errors.New("interrupted while steps were under way: the next command finds what they made")
 		}
 	}
 	return nil
+}
+
+// taken ends what a worker was asked to do.
+func (e *execution) taken(a answer) {
+	e.busy--
+	if a.system != nil {
+		e.answeredTogether(a.batch)
+		return
+	}
+	e.answered(a)
 }
 
 func (e *execution) complete(v int, poison bool) {
@@ -284,7 +301,7 @@ func (e *execution) complete(v int, poison bool) {
 		if poison {
 			e.poisoned[u] = true
 		}
-		if e.waits[u]--; e.waits[u] == 0 {
+		if e.waits[u]--; e.waits[u] == 0 && !e.joined[u] {
 			heap.Push(&e.ready, u)
 		}
 	}

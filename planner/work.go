@@ -20,6 +20,9 @@ type call struct {
 	world      schema.World
 	timeout    time.Duration
 	back       func() // the world has the object again, when it could not be deleted
+
+	system *providers.System // of a batch; nil: one call
+	batch  []call
 }
 
 type answer struct {
@@ -27,6 +30,7 @@ type answer struct {
 	object any
 	err    error
 	took   time.Duration
+	batch  []answer // of a batch, in its order
 }
 
 // inline reports whether a step has no driver call, so that it takes no worker.
@@ -87,18 +91,23 @@ func (e *execution) recorded(v int, s *step) {
 
 // dispatch hands a step to a worker.
 func (e *execution) dispatch(v int, s *step) {
+	if k, ok := e.asked(v, s); ok {
+		e.busy++
+		e.calls <- k
+	}
+}
+
+// asked begins a step: what its driver is asked, unless it fails before.
+func (e *execution) asked(v int, s *step) (k call, ok bool) {
 	e.event(Event{Kind: StepStarted, Change: s.change, Part: string(s.part), Step: s.number})
-	var k call
 	err := e.prepareFor(s)
 	if err == nil {
 		k, err = e.request(v, s)
 	}
 	if err != nil {
 		e.failed(v, s, err, 0, nil)
-		return
 	}
-	e.busy++
-	e.calls <- k
+	return k, err == nil
 }
 
 func (e *execution) prepareFor(s *step) error {
@@ -180,6 +189,10 @@ func pick(t schema.Timeouts, p part) time.Duration {
 // work calls drivers, one at a time.
 func (e *execution) work() {
 	for k := range e.calls {
+		if k.system != nil {
+			e.answers <- e.carryOutTogether(e.ctx, k)
+			continue
+		}
 		e.answers <- e.carryOut(e.ctx, k)
 	}
 }
@@ -187,7 +200,7 @@ func (e *execution) work() {
 // lookTime bounds the look at what a failed call has left.
 const lookTime = 30 * time.Second
 
-// carryOut calls a driver. After a call that failed it looks what is there.
+// carryOut calls a driver.
 func (e *execution) carryOut(ctx context.Context, k call) answer {
 	a := answer{call: k}
 	if !e.lease.Good(leaseMargin) { // asked here, so that nothing comes between
@@ -195,41 +208,42 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 		return a
 	}
 	h := e.site.Systems.For(k.step.change.Type.Name)
-	look := func(o any) (any, error) {
-		ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
-		defer done()
-		return h.Read(ctx, k.world, o)
-	}
 	bounded, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
 	began := time.Now()
 	switch k.step.part {
 	case partCreate:
-		if a.object, a.err = h.Create(bounded, k.world, k.want); a.err == nil {
-			break
-		}
-		object, err := look(k.want)
-		switch {
-		case stands(err):
-			a.object = object
-		case errors.Is(err, providers.ErrNotFound):
-			a.object = nil
-		default:
-			a.object = k.want // not known: it may be there
-		}
+		a.object, a.err = h.Create(bounded, k.world, k.want)
 	case partUpdate:
-		if a.object, a.err = h.Update(bounded, k.world, k.have, k.want); a.err == nil {
-			break
-		}
-		a.object = nil
-		if object, err := look(k.have); stands(err) {
-			a.object = object
-		}
+		a.object, a.err = h.Update(bounded, k.world, k.have, k.want)
 	case partDelete:
 		a.err = h.Delete(bounded, k.world, k.have)
 	}
 	a.took = time.Since(began)
+	e.look(ctx, &a)
 	return a
+}
+
+// look finds out what a call that failed has left.
+func (e *execution) look(ctx context.Context, a *answer) {
+	part := a.step.part
+	if a.err == nil || part == partDelete {
+		return
+	}
+	expected := a.want
+	if part == partUpdate {
+		expected = a.have
+	}
+	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
+	defer done()
+	object, err := e.site.Systems.For(a.step.change.Type.Name).Read(ctx, a.world, expected)
+	a.object = nil
+	switch {
+	case stands(err):
+		a.object = object
+	case part == partCreate && !errors.Is(err, providers.ErrNotFound):
+		a.object = a.want // not known: it may be there
+	}
 }
 
 func (e *execution) answered(a answer) {

@@ -17,6 +17,7 @@ import (
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/builtin"
 	"github.com/cairncloud/cairn/providers/embedded"
+	"github.com/cairncloud/cairn/providers/ovn"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
@@ -55,7 +56,11 @@ func Open(ctx context.Context, c *cloud.Cloud, types *schema.Types) (_ *planner.
 		return nil, nil, err
 	}
 	model.Latency, model.Fail = c.Latency, faults(c.Fail)
-	systems := providers.Link(builtin.System(), model.System())
+	linked := []providers.System{builtin.System(), model.System()}
+	for _, o := range c.OVN {
+		linked = append(linked, ovn.Open(c, o).System())
+	}
+	systems := providers.Link(linked...)
 	opened = append(opened, systems.Close)
 	image, err := tinyImage(filepath.Join(c.Dir, ".cairn"))
 	if err != nil {

@@ -1,10 +1,17 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/planner"
@@ -15,16 +22,21 @@ import (
 
 func (a *app) driftCommand() *cobra.Command {
 	var flags planFlags
+	var watch bool
 	c := &cobra.Command{
 		Use:   "drift [FOLDER]",
 		Short: "Show what was changed behind cairn's back",
 		Long: `Read every object of the stack and show what is not as cairn left it. Nothing is
-changed: ` + "`cairn apply`" + ` restores, ` + "`cairn apply -refresh-only`" + ` adopts.`,
+changed: ` + "`cairn apply`" + ` restores, ` + "`cairn apply -refresh-only`" + ` adopts. With -watch it goes on
+looking and tells of each change as it happens, until it is interrupted.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.load(folder(args), lang.Options{Vars: flags.vars})
 			if err != nil {
 				return err
+			}
+			if watch {
+				return a.watch(c.Context(), s)
 			}
 			p, err := a.plan(c.Context(), s, planner.Options{Refresh: planner.RefreshFull, RefreshOnly: true})
 			if err != nil {
@@ -44,7 +56,42 @@ changed: ` + "`cairn apply`" + ` restores, ` + "`cairn apply -refresh-only`" + `
 	}
 	flags.addVars(c)
 	c.Flags().BoolVar(&flags.detailed, "detailed-exitcode", false, "exit with 2 when something was changed")
+	c.Flags().BoolVar(&watch, "watch", false, "tell of each change as it happens, until interrupted")
 	return c
+}
+
+// watch tells of drift as it happens.
+func (a *app) watch(ctx context.Context, s *lang.Stack) error {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	site, err := a.open(ctx, s.Dir)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.out, "Watching stack %s. Interrupt to end.\n", s.Name)
+	view := planView{a.out, styleOf(a.out, a.noColor)}
+	err = planner.Watch(ctx, site, s, view.happened)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return errors.New("nothing in this cloud can be watched: the embedded cloud changes only when cairn changes it. Name an ovn block in cloud.hcl, or use `cairn drift` without -watch")
+	}
+	return err
+}
+
+// happened is one line, or a few, of what somebody has just changed.
+func (v planView) happened(d planner.Drift) {
+	now := time.Now().Format(time.TimeOnly)
+	switch {
+	case d.After == cty.NilVal:
+		v.line("%s %s %s is gone", now, v.red("!"), d.Address)
+	case d.Mended():
+		v.line("%s %s %s is again as cairn left it", now, v.green("="), d.Address)
+	default:
+		v.line("%s %s %s was changed", now, v.yellow("!"), d.Address)
+		v.attributes(d.Type, d.Before, d.After, nil, false)
+		for _, x := range d.Differs {
+			v.line("      %s", difference(x))
+		}
+	}
 }
 
 func (a *app) hostCommand() *cobra.Command {

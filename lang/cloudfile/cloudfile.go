@@ -39,6 +39,7 @@ type block struct {
 	Embedded  *embedded  `hcl:"embedded,block"`
 	Placement *placement `hcl:"placement,block"`
 	Tunnel    *tunnel    `hcl:"tunnel,block"`
+	OVN       []ovn      `hcl:"ovn,block"`
 }
 
 type region struct {
@@ -186,12 +187,8 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 	}
 	for _, p := range b.Physnets {
 		x := cloud.Physnet{MTU: p.MTU, Zones: p.Zones}
-		for _, r := range p.VLANRanges {
-			lo, hi, err := bounds(r)
-			if err != nil || lo < 1 || hi > 4094 {
-				return nil, fmt.Errorf("physnet %s: %q is no range of VLANs between 1 and 4094, such as \"100:199\"", p.Name, r)
-			}
-			x.VLANs = append(x.VLANs, cloud.VLANRange{Lo: lo, Hi: hi})
+		if err := vlans(&x, p.VLANRanges); err != nil {
+			return nil, fmt.Errorf("physnet %s: %w", p.Name, err)
 		}
 		c.Physnets[p.Name] = x
 	}
@@ -202,13 +199,8 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 		c.CPURatio, c.RAMRatio, c.DiskRatio = p.CPU, p.RAM, p.Disk
 	}
 	if t := b.Tunnel; t != nil {
-		c.Tunnel.UnderlayMTU = t.UnderlayMTU
-		if t.VNIRange != "" {
-			lo, hi, err := bounds(t.VNIRange)
-			if err != nil || lo < 1 || hi > 1<<24-1 {
-				return nil, fmt.Errorf("%q is no range of network ids between 1 and 16777215, such as \"1:65535\"", t.VNIRange)
-			}
-			c.Tunnel.VNILo, c.Tunnel.VNIHi = lo, hi
+		if err := t.add(c); err != nil {
+			return nil, err
 		}
 	}
 	if e := b.Embedded; e != nil && e.Latency != "" {
@@ -221,8 +213,40 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 	if b.Embedded != nil {
 		c.Fail = b.Embedded.Fail
 	}
+	for i := range b.OVN {
+		if err := b.OVN[i].add(c); err != nil {
+			return nil, fmt.Errorf("ovn %s: %w", b.OVN[i].Region, err)
+		}
+	}
 	fill(c, b.Embedded)
 	return c, c.Check()
+}
+
+// vlans reads the VLANs that may be chosen of a physical network.
+func vlans(p *cloud.Physnet, ranges []string) error {
+	for _, r := range ranges {
+		lo, hi, err := bounds(r)
+		if err != nil || lo < 1 || hi > 4094 {
+			return fmt.Errorf("%q is no range of VLANs between 1 and 4094, such as \"100:199\"", r)
+		}
+		p.VLANs = append(p.VLANs, cloud.VLANRange{Lo: lo, Hi: hi})
+	}
+	return nil
+}
+
+func (t *tunnel) add(c *cloud.Cloud) error {
+	if t.UnderlayMTU != 0 {
+		c.Tunnel.UnderlayMTU = t.UnderlayMTU
+	}
+	if t.VNIRange == "" {
+		return nil
+	}
+	lo, hi, err := bounds(t.VNIRange)
+	if err != nil || lo < 1 || hi > 1<<24-1 {
+		return fmt.Errorf("%q is no range of network ids between 1 and 16777215, such as \"1:65535\"", t.VNIRange)
+	}
+	c.Tunnel.VNILo, c.Tunnel.VNIHi = lo, hi
+	return nil
 }
 
 func bounds(text string) (lo, hi int, err error) {

@@ -67,7 +67,9 @@ func (e useError) Unwrap() error { return e.error }
 // or made before the first call needs it.
 func Open(_ context.Context, dir string, c *cloud.Cloud) (*Cloud, error) {
 	e := &Cloud{dir: dir, cloud: c, types: resources.All(), tables: map[reflect.Type]holder{}}
-	e.network()
+	if len(c.OVN) == 0 { // else its network is real
+		e.network()
+	}
 	e.storage()
 	return e, nil
 }

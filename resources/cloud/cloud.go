@@ -24,7 +24,7 @@ type Cloud struct {
 	// Chassis are what OVN's southbound database knows of the hosts, by name; none:
 	// nobody has asked.
 	Chassis []Chassis
-	Tiers    []Tier
+	Tiers   []Tier
 	// Placement ratios: how much more is promised than there is.
 	CPURatio, RAMRatio, DiskRatio float64
 	Tunnel                        Tunnel
@@ -75,10 +75,20 @@ type OVN struct {
 	Northbound, Southbound []string
 	// CA, Cert and Key are the files that ssl needs, in PEM.
 	CA, Cert, Key string
-	// Wait says what a change waits for: "none" (the northbound database has it), "sb"
-	// (northd has translated it) or "hv" (every chassis has it).
-	Wait string
+	// Wait says what a change waits for, and Patience how long; 0: a minute.
+	Wait     Wait
+	Patience time.Duration
 }
+
+// Wait is how far a change must have come to be done.
+type Wait string
+
+// The ways to wait for OVN.
+const (
+	WaitNone    Wait = "none" // the northbound database has it
+	WaitSB      Wait = "sb"   // northd has translated it
+	WaitChassis Wait = "hv"   // every chassis that is alive has it
+)
 
 // A Chassis is a host as OVN knows it.
 type Chassis struct {

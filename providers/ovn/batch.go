@@ -1,0 +1,442 @@
+package ovn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/ovn-org/libovsdb/ovsdb"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/providers/ovn/rows"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// maxOps bounds a transaction: its cost grows faster than its size, and a
+// cluster holds its elections meanwhile.
+const maxOps = 1000
+
+// maxTries bounds how often a change is laid out again because others wrote to
+// the same rows meanwhile, or because the connection broke off.
+const maxTries = 4
+
+// A job is one change under way.
+type job struct {
+	owners []owner // the object first, then those whose rows hang on it
+	what   string  // port 5f0c...
+	object any     // what the call answers with
+	fresh  bool    // nothing of it is thought to be there
+	tries  int
+	up     bool
+	err    error
+}
+
+// An owner is an object and the rows that it comes to.
+type owner struct {
+	id     string
+	wanted []rows.Row
+	former []rows.Row // what it came to before, as far as a record tells
+}
+
+// Batch makes several changes in as few transactions as their order allows. Who
+// asks first is served first; waiting for the chassis overlaps.
+func (d *Driver) Batch(ctx context.Context, w schema.World, changes []providers.Change) []providers.Result {
+	jobs := make([]*job, len(changes))
+	cfg, err := d.write(ctx, w, changes, jobs)
+	if err == nil {
+		err = d.await(ctx, cfg)
+	}
+	results := make([]providers.Result, len(changes))
+	for i, j := range jobs {
+		results[i] = providers.Result{Object: j.object, Err: errors.Join(j.err, err)}
+		if j.err != nil {
+			results[i].Err = j.err
+		}
+	}
+	return results
+}
+
+func (d *Driver) write(ctx context.Context, w schema.World, changes []providers.Change, jobs []*job) (cfg int, err error) {
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	b := &batch{Driver: d, ctx: ctx, settled: map[string]bool{}}
+	batched := map[string]bool{}
+	for _, c := range changes {
+		batched[d.id(or(c.Want, c.Have))] = true
+	}
+	for i, c := range changes {
+		jobs[i] = b.job(w, c, batched)
+	}
+	b.run(jobs)
+	return b.cfg, nil
+}
+
+func or(a, b any) any {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// batch is the changes of one call.
+type batch struct {
+	*Driver
+	ctx context.Context
+	now *snapshot // of the rows that jobs touch
+	// settled are the neighbours whose rows have been written
+	settled map[string]bool
+	cfg     int // what NB_Global.nb_cfg is after the last transaction; 0: nobody waits
+}
+
+// job lays out what a change means: the rows of the object, and of those already
+// there whose rows hang on it.
+func (b *batch) job(w schema.World, c providers.Change, batched map[string]bool) *job {
+	subject := or(c.Want, c.Have)
+	t := b.types.ByGo(reflect.TypeOf(subject).Elem())
+	j := &job{what: t.Name + " " + b.id(subject), object: c.Want, fresh: c.Have == nil}
+	if err := b.ctx.Err(); err != nil {
+		j.err = fmt.Errorf("%s: %w", j.what, err)
+		return j
+	}
+	own := owner{id: b.id(subject)}
+	var readers []any
+	if c.Have != nil {
+		own.former = rows.Of(w, c.Have)
+		readers = rows.Readers(w, c.Have)
+	}
+	if c.Want != nil {
+		own.wanted = rows.Of(w, c.Want)
+		readers = append(readers, rows.Readers(w, c.Want)...)
+		if err := b.fits(own.wanted); err != nil {
+			j.err = fmt.Errorf("%s: %w", j.what, err)
+		}
+	}
+	j.owners = []owner{own}
+	if len(readers) == 0 && j.fresh && b.index == nil { // the server says when it is there already
+		return j
+	}
+	known, err := b.known(b.ctx)
+	if err != nil {
+		j.err = fmt.Errorf("%s: %w", j.what, err)
+		return j
+	}
+	met := map[string]bool{}
+	for _, r := range readers {
+		id := b.id(r)
+		if met[id] || batched[id] || len(known.owned[id]) == 0 {
+			continue
+		}
+		met[id] = true
+		j.owners = append(j.owners, owner{id: id, wanted: rows.Of(w, r)})
+	}
+	if len(known.owned[own.id]) > 0 {
+		j.fresh = false
+	}
+	return j
+}
+
+// run brings jobs to their ends.
+func (b *batch) run(jobs []*job) {
+	var open []*job
+	for _, j := range jobs {
+		if j.err == nil {
+			open = append(open, j)
+		}
+	}
+	if err := b.read(open); err != nil {
+		fail(open, err)
+		return
+	}
+	for len(open) > 0 {
+		c := newChunk()
+		n := 0
+		for n < len(open) {
+			p := b.lay(open[n])
+			if n > 0 && c.size()+p.cost() > maxOps {
+				break
+			}
+			c.add(open[n], p)
+			n++
+		}
+		b.send(c)
+		open = open[n:]
+	}
+}
+
+func fail(jobs []*job, err error) {
+	for _, j := range jobs {
+		if j.err == nil {
+			j.err = fmt.Errorf("%s: %w", j.what, err)
+		}
+	}
+}
+
+// read looks at what is there of jobs that are not all new.
+func (b *batch) read(jobs []*job) error {
+	var wanted []rows.Row
+	also := map[string]string{}
+	for _, j := range jobs {
+		for i, o := range j.owners {
+			if i == 0 && j.fresh {
+				continue
+			}
+			wanted = append(wanted, o.wanted...)
+			for _, r := range o.former {
+				also[r.ID] = r.Table
+			}
+			if b.index != nil {
+				for _, id := range b.index.owned[o.id] {
+					also[id] = b.index.rows[id].table
+				}
+			}
+		}
+	}
+	b.now = newSnapshot()
+	if len(wanted)+len(also) == 0 {
+		return nil
+	}
+	s, err := b.fetch(b.ctx, wanted, also)
+	if err == nil {
+		b.now = s
+	}
+	return err
+}
+
+// send commits a chunk. A refusal fails only who is to blame.
+func (b *batch) send(c *chunk) {
+	if c.empty() {
+		return
+	}
+	if b.sent != nil {
+		b.sent(c.operations(nil))
+	}
+	var counter []ovsdb.Operation
+	if b.waits() {
+		counter = count()
+	}
+	results, err := b.nb.transact(b.ctx, c.operations(counter)...)
+	var no *refusal
+	switch {
+	case err == nil:
+		b.landed(c, results)
+	case errors.As(err, &no):
+		b.refused(c, no)
+	case errors.Is(err, errLost) && b.ctx.Err() == nil:
+		b.again(c.jobs, err) // reading back tells whether it was done
+	default:
+		fail(c.jobs, err)
+	}
+}
+
+// count says that NB_Global.nb_cfg goes up by one, and asks what it is then.
+func count() []ovsdb.Operation {
+	any := []ovsdb.Condition{ovsdb.NewCondition("nb_cfg", ovsdb.ConditionGreaterThanOrEqual, 0)}
+	return []ovsdb.Operation{
+		{Op: ovsdb.OperationMutate, Table: "NB_Global", Where: any, Mutations: []ovsdb.Mutation{*ovsdb.NewMutation("nb_cfg", ovsdb.MutateOperationAdd, 1)}},
+		{Op: ovsdb.OperationSelect, Table: "NB_Global", Columns: []string{"nb_cfg"}},
+	}
+}
+
+// landed keeps what a committed chunk has changed. A row that nothing refers to
+// is gone with the commit that made it, without a word of the server: its parent
+// was changed by nobody.
+func (b *batch) landed(c *chunk, results []ovsdb.OperationResult) {
+	for i, p := range c.joined {
+		if r := results[c.firstJoin+i]; r.Count == 0 {
+			fail(c.joiners[p], fmt.Errorf("%s %s is gone, and with it what was to be in its %s", p.Table, p.ID, p.Column))
+		}
+	}
+	if b.waits() {
+		if last := results[len(results)-1]; len(last.Rows) > 0 {
+			if n, ok := last.Rows[0]["nb_cfg"].(float64); ok {
+				b.cfg = int(n)
+			}
+		}
+	}
+	b.largest = max(b.largest, len(results))
+	for _, j := range c.jobs {
+		for _, o := range j.owners[1:] {
+			b.settled[o.id] = true
+		}
+	}
+	b.index.change(c)
+}
+
+// refused finds who is to blame. Where the server does not say, halves are tried.
+func (b *batch) refused(c *chunk, no *refusal) {
+	var guilty []*job
+	switch i := no.op - len(c.needs); {
+	case no.op < len(c.needs):
+		n := c.needed[no.op]
+		guilty = c.needs[n]
+		fail(guilty, fmt.Errorf("%s %s, which it needs, is not there", n.table, n.id))
+	case no.op >= c.firstGone && no.op < c.firstGone+len(c.gone):
+		o := c.gone[no.op-c.firstGone]
+		guilty = []*job{o.job}
+		if o.inUse {
+			fail(guilty, fmt.Errorf("%w: %s still has ports", providers.ErrInUse, o.row))
+		} else {
+			fail(guilty, fmt.Errorf("OVN refuses to remove %s: %w", o.row, no))
+		}
+	case i < len(c.ops):
+		j := c.ops[i].job
+		switch {
+		case j.fresh && no.name == "duplicate uuid", c.ops[i].guard:
+			b.again(c.jobs, fmt.Errorf("somebody else keeps changing %s", c.ops[i].row))
+			return
+		default:
+			guilty = []*job{j}
+			fail(guilty, fmt.Errorf("OVN refuses %s: %w", c.ops[i].row, no))
+		}
+	case len(c.jobs) == 1:
+		fail(c.jobs, fmt.Errorf("OVN refuses it: %w", no))
+		return
+	default:
+		half := len(c.jobs) / 2
+		b.run(c.jobs[:half])
+		b.run(c.jobs[half:])
+		return
+	}
+	b.run(slices.DeleteFunc(slices.Clone(c.jobs), func(j *job) bool { return slices.Contains(guilty, j) }))
+}
+
+// again tries jobs once more, from what is there now.
+func (b *batch) again(jobs []*job, why error) {
+	for _, j := range jobs {
+		j.fresh = false
+		if j.tries++; j.tries >= maxTries {
+			j.err = fmt.Errorf("%s: %w", j.what, why)
+		}
+	}
+	if _, err := b.known(b.ctx); err != nil {
+		fail(jobs, err)
+		return
+	}
+	b.run(jobs)
+}
+
+// lay says what is to be written for a job, given what is there.
+func (b *batch) lay(j *job) *part {
+	p := &part{job: j}
+	for i, o := range j.owners {
+		if i > 0 && b.settled[o.id] {
+			continue
+		}
+		there := b.now
+		if i == 0 && j.fresh {
+			there = newSnapshot()
+		}
+		wanted := map[string]bool{}
+		for _, r := range o.wanted {
+			wanted[r.ID] = true
+			b.layRow(p, there, r)
+		}
+		for id, places := range b.leftovers(o, wanted) {
+			h, ok := there.rows[id]
+			if !ok || h.owner() != o.id {
+				continue
+			}
+			p.leave(places, id)
+			if column := guarded[h.table]; column != "" {
+				now := 0
+				p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationWait, Table: h.table, Where: is(id), Columns: []string{column}, Until: "==",
+					Rows: []ovsdb.Row{{column: wire(rows.Set{})}}, Timeout: &now}, job: j, id: id, row: h.table + " " + id, inUse: true})
+			}
+			p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationDelete, Table: h.table, Where: is(id)}, job: j, id: id, row: h.table + " " + id})
+			p.deleted = append(p.deleted, id)
+		}
+	}
+	return p
+}
+
+// leftovers are rows of an object that it does not come to any more, with where
+// they are.
+func (b *batch) leftovers(o owner, wanted map[string]bool) map[string][]rows.Place {
+	all := map[string][]rows.Place{}
+	for _, r := range o.former {
+		if !wanted[r.ID] {
+			all[r.ID] = r.Into
+		}
+	}
+	if b.index != nil {
+		for _, id := range b.index.owned[o.id] {
+			if !wanted[id] {
+				all[id] = b.index.rows[id].places
+			}
+		}
+	}
+	return all
+}
+
+func (b *batch) layRow(p *part, there *snapshot, r rows.Row) {
+	h, ok := there.rows[r.ID]
+	if !ok {
+		row := make(ovsdb.Row, len(r.Columns))
+		for name, v := range r.Columns {
+			row[name] = wire(v)
+		}
+		p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationInsert, Table: r.Table, UUID: r.ID, Row: row}, job: p.job, id: r.ID, row: named(r)})
+		p.inserted = append(p.inserted, entry{id: r.ID, table: r.Table, owner: r.Map("external_ids")[idMark], places: r.Into})
+		p.join(r.Into, r)
+		p.need(r)
+		return
+	}
+	if r.Table == "Logical_Switch_Port" {
+		p.job.up = p.job.up || canonSet(h.columns["up"]) != nil && canonSet(h.columns["up"])[0] == "true"
+	}
+	var missing, besides []rows.Place
+	for _, place := range r.Into {
+		if !slices.Contains(there.places[r.ID], place) {
+			missing = append(missing, place)
+		}
+	}
+	if b.index != nil {
+		if e, ok := b.index.rows[r.ID]; ok {
+			for _, place := range e.places {
+				if !slices.Contains(r.Into, place) {
+					besides = append(besides, place)
+				}
+			}
+		}
+	}
+	if len(missing)+len(besides) > 0 {
+		p.moved = append(p.moved, entry{id: r.ID, table: r.Table, owner: h.owner(), places: r.Into})
+	}
+	p.join(missing, r)
+	p.leave(besides, r.ID)
+	b.layColumns(p, there, h, r)
+}
+
+// layColumns changes the columns of a row that are not as they are wanted,
+// unless somebody else changes them first.
+func (b *batch) layColumns(p *part, there *snapshot, h held, r rows.Row) {
+	unlike := there.unlike(b.tables[r.Table], h, r)
+	if len(unlike) == 0 {
+		return
+	}
+	was, row := ovsdb.Row{}, ovsdb.Row{}
+	for _, c := range unlike {
+		was[c.name] = h.columns[c.name]
+		row[c.name] = wire(r.Columns[c.name])
+		if r.Columns[c.name] == nil {
+			row[c.name] = empty(r.Table, c.name)
+		}
+		if c.name == "external_ids" { // marks of others stay
+			marks := rows.Map{}
+			for k, v := range canonMap(h.columns[c.name]) {
+				marks[k] = v
+			}
+			maps.DeleteFunc(marks, func(k, _ string) bool { return len(k) > 6 && k[:6] == "cairn:" })
+			maps.Copy(marks, r.Map(c.name))
+			row[c.name] = wire(marks)
+		}
+	}
+	now := 0
+	p.ops = append(p.ops,
+		op{Operation: ovsdb.Operation{Op: ovsdb.OperationWait, Table: r.Table, Where: is(r.ID), Columns: slices.Sorted(maps.Keys(was)), Until: "==", Rows: []ovsdb.Row{was}, Timeout: &now}, job: p.job, id: r.ID, row: named(r), guard: true},
+		op{Operation: ovsdb.Operation{Op: ovsdb.OperationUpdate, Table: r.Table, Where: is(r.ID), Row: row}, job: p.job, id: r.ID, row: named(r)})
+	p.need(r)
+}
