@@ -32,7 +32,6 @@ var arrows = []struct {
 	{"lang/cloudfile", "a cloud's facts are no part of a stack", []string{"resources/cloud"}},
 	{"lang", "the language knows nothing of state or providers", []string{"resources/schema", "resources/address"}},
 	{"providers/providertest", "the suite that every driver passes", []string{"providers", "resources/..."}},
-	{"lab", "it starts real servers, and tries the program on them from outside", []string{"lab/..."}},
 	{"providers/ovn/rows", "rows are built in one place, from declarations alone", []string{"resources/..."}},
 	{"providers", "drivers know nothing of lang, planner and state", []string{"providers/...", "resources/..."}},
 	{"state", "attributes are bytes to it", []string{"state/...", "resources/schema", "resources/address"}},
