@@ -134,7 +134,7 @@ func TestLease(t *testing.T) {
 		t.Errorf("resolv.conf:\n%s", got)
 	}
 	want := []string{
-		"addr flush dev eth0 scope global",
+		"addr flush dev eth0 scope global to 0.0.0.0/0",
 		"addr replace 10.0.1.11/24 dev eth0",
 		"link set eth0 mtu 1442",
 		"route replace 0.0.0.0/0 via 10.0.1.1 dev eth0",

@@ -87,7 +87,7 @@ func (l *Lab) Lease(ctx context.Context, port string) (Lease, error) {
 // does not count (RFC 3442).
 func (l Lease) plan() []string {
 	plan := []string{
-		"addr flush dev " + device + " scope global",
+		"addr flush dev " + device + " scope global to 0.0.0.0/0",
 		fmt.Sprintf("addr replace %s/%s dev %s", l["ip"], l["mask"], device),
 	}
 	if l["mtu"] != "" {

@@ -164,5 +164,10 @@ func setup(env *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "cloud.hcl"), []byte(r.harness.lab.Cloud("cairn.db")), 0o644); err != nil {
 		return err
 	}
-	return os.CopyFS(filepath.Join(env.WorkDir, "examples"), os.DirFS(filepath.Join("..", "..", "examples")))
+	for to, from := range map[string]string{"examples": "../../examples", "lab/example": "../example"} {
+		if err := os.CopyFS(filepath.Join(env.WorkDir, to), os.DirFS(from)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

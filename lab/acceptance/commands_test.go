@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -70,8 +72,10 @@ func commands() map[string]command {
 		"nbctl":      {usage: "nbctl ARGS...", run: nbctl, not: fails},
 		"sbctl":      {usage: "sbctl ARGS...", run: sbctl, not: fails},
 		"vsctl":      {usage: "vsctl HOST ARGS...", run: vsctl, not: fails},
-		"fault":      {usage: "fault stop|start|kill|freeze|thaw SERVICE | power-off|power-on HOST | cut|mend HOST [CABLE...] | heal", run: fault},
+		"fault":      {usage: "fault stop|start|kill|restart|freeze|thaw SERVICE | power-off|power-on HOST | cut|mend HOST [CABLE...] | heal", run: fault},
 		"clean":      {usage: "clean", run: clean},
+		"rows":       {usage: "rows", run: rows},
+		"during":     {usage: "during N kill|COMMAND... -- cairn ARGS...", run: during, not: fails},
 		"eventually": {usage: "eventually [D] [stdout=REGEXP] COMMAND...", run: eventually},
 	}
 }
@@ -163,18 +167,34 @@ func (c *call) exec(argv ...string) (string, error) {
 }
 
 func cairn(c call) (string, error) {
-	if dir := c.ts.MkAbs("."); slices.Contains(c.args, "apply") {
-		// The stack's folder, if it is named, else this one.
-		for _, a := range c.args[1:] {
-			if named := c.ts.MkAbs(a); !strings.HasPrefix(a, "-") && isDir(named) {
-				dir = named
-			}
-		}
-		if !slices.Contains(c.stacks, dir) {
-			c.stacks = append(c.stacks, dir)
+	c.remember(c.args)
+	return c.exec(append([]string{"cairn"}, c.args...)...)
+}
+
+// remember notes the folder of a stack that is applied, to destroy what is left of it.
+func (c *call) remember(args []string) {
+	if !slices.Contains(args, "apply") {
+		return
+	}
+	// The stack's folder, if it is named, else this one.
+	dir := c.ts.MkAbs(".")
+	for _, a := range args[1:] {
+		if named := c.ts.MkAbs(a); !strings.HasPrefix(a, "-") && isDir(named) {
+			dir = named
 		}
 	}
-	return c.exec(append([]string{"cairn"}, c.args...)...)
+	if !slices.Contains(c.stacks, dir) {
+		c.stacks = append(c.stacks, dir)
+	}
+}
+
+// environ is what the story's programs see.
+func (c *call) environ() []string {
+	env := slices.Concat(os.Environ(), c.env)
+	for _, name := range []string{"CAIRN_CLOUD", "CAIRN_KEYSET", "PATH"} {
+		env = append(env, name+"="+c.ts.Getenv(name))
+	}
+	return env
 }
 
 func setVar(c call) (string, error) {
@@ -498,6 +518,7 @@ func flow(c call) (string, error) {
 	if err != nil {
 		return said, err
 	}
+	c.t.Logf("flow %s: %s", words[0], strings.TrimSpace(said))
 	return said, judge(said, lost, gap)
 }
 
@@ -569,12 +590,99 @@ func fault(c call) (string, error) {
 		return "", l.Thaw(name)
 	}
 	do, ok := map[string]func(context.Context, string) error{
-		"stop": l.Stop, "start": l.Start, "kill": l.Kill, "power-off": l.PowerOff, "power-on": l.PowerOn,
+		"stop": l.Stop, "start": l.Start, "kill": l.Kill, "restart": restart(l), "power-off": l.PowerOff, "power-on": l.PowerOn,
 	}[verb[0]]
 	if !ok {
 		return "", errUsage
 	}
 	return "", do(c.ctx, name)
+}
+
+// restart ends a service at once and starts it again, with what it had on disk.
+func restart(l *lab.Lab) func(context.Context, string) error {
+	return func(ctx context.Context, service string) error {
+		if err := l.Kill(ctx, service); err != nil {
+			return err
+		}
+		return l.Start(ctx, service)
+	}
+}
+
+// rows counts the story's rows in the northbound database, a line a table.
+func rows(c call) (string, error) {
+	if err := c.done(); err != nil {
+		return "", err
+	}
+	all, err := c.story.rows(c.ctx)
+	if err != nil {
+		return "", err
+	}
+	count := map[string]int{}
+	for _, r := range all {
+		table, _, _ := strings.Cut(r, ":")
+		count[table]++
+	}
+	var b strings.Builder
+	for _, table := range slices.Sorted(maps.Keys(count)) {
+		fmt.Fprintf(&b, "%s %d\n", table, count[table])
+	}
+	return b.String(), nil
+}
+
+// during runs cairn and does something to it, or to the world, once it has committed
+// so many transactions. Nobody else may write meanwhile: the story is alone.
+func during(c call) (string, error) {
+	words, err := c.need(1)
+	if err != nil {
+		return "", err
+	}
+	n, err := strconv.Atoi(words[0])
+	dash := slices.Index(c.args, "--")
+	if err != nil || n < 1 || dash < 1 || len(c.args) < dash+3 || c.args[dash+1] != "cairn" {
+		return "", errUsage
+	}
+	what, args := c.args[:dash], c.args[dash+2:]
+	c.remember(args)
+	seen, err := commits(c.ctx, c.lab.Northbound())
+	if err != nil {
+		return "", err
+	}
+	defer seen.Close()
+	cmd := exec.CommandContext(c.ctx, filepath.Join(c.bin, "cairn"), args...)
+	cmd.Dir, cmd.Env = c.ts.MkAbs("."), c.environ()
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for range n {
+		select {
+		case <-seen.each:
+		case err := <-ended:
+			return out.String(), fmt.Errorf("cairn ended before transaction %d: %v\n%s", n, err, errs.String())
+		}
+	}
+	if len(what) == 1 && what[0] == "kill" {
+		if err := cmd.Process.Kill(); err != nil {
+			return out.String(), err
+		}
+		if err := <-ended; !endedBy(err, syscall.SIGKILL) {
+			return out.String(), fmt.Errorf("cairn was faster than the kill: %v", err)
+		}
+		return out.String(), nil
+	}
+	c.args = what
+	if said, err := c.subcommand(); err != nil {
+		return said, errors.Join(err, cmd.Process.Kill(), <-ended)
+	}
+	err = <-ended
+	io.WriteString(c.ts.Stderr(), errs.String())
+	if err != nil {
+		err = fmt.Errorf("cairn: %w: %s", err, errs.String())
+	}
+	return out.String(), err
 }
 
 func clean(c call) (string, error) {

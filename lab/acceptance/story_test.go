@@ -174,18 +174,12 @@ func endedBy(err error, signals ...syscall.Signal) bool {
 // clean says what the story has left in the lab, where nothing may be.
 func (s *story) clean(ctx context.Context) error {
 	var errs []error
-	id, err := s.cloudID(ctx)
+	rows, err := s.rows(ctx)
 	if err != nil {
 		return err
 	}
-	if id != "" {
-		rows, err := s.lab.Rows(ctx, id)
-		if err != nil {
-			return err
-		}
-		for _, r := range rows {
-			errs = append(errs, fmt.Errorf("the northbound database still has, in %s", r))
-		}
+	for _, r := range rows {
+		errs = append(errs, fmt.Errorf("the northbound database still has, in %s", r))
 	}
 	for name, port := range s.ports {
 		errs = append(errs, fmt.Errorf("%s is still plugged, into %s", name, port))
@@ -198,6 +192,15 @@ func (s *story) clean(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("OVN did not understand: %s", c))
 	}
 	return errors.Join(errs...)
+}
+
+// rows are those of the northbound database that carry the mark of the story's cloud.
+func (s *story) rows(ctx context.Context) ([]string, error) {
+	id, err := s.cloudID(ctx)
+	if err != nil || id == "" {
+		return nil, err
+	}
+	return s.lab.Rows(ctx, id)
 }
 
 // unplugged makes sure that neither a host nor OVN knows a port of the story any more.

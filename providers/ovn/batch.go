@@ -12,6 +12,7 @@ import (
 
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/ovn/rows"
+	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -30,8 +31,19 @@ type job struct {
 	object any     // what the call answers with
 	fresh  bool    // nothing of it is thought to be there
 	tries  int
-	up     bool
+	up     bool // a port of it is in use
 	err    error
+}
+
+// answer is the object as it is now.
+func (j *job) answer() any {
+	p, ok := j.object.(*resources.Port)
+	if !ok {
+		return j.object
+	}
+	told := *p
+	told.Status = status(j.up)
+	return &told
 }
 
 // An owner is an object and the rows that it comes to.
@@ -51,7 +63,7 @@ func (d *Driver) Batch(ctx context.Context, w schema.World, changes []providers.
 	}
 	results := make([]providers.Result, len(changes))
 	for i, j := range jobs {
-		results[i] = providers.Result{Object: j.object, Err: errors.Join(j.err, err)}
+		results[i] = providers.Result{Object: j.answer(), Err: errors.Join(j.err, err)}
 		if j.err != nil {
 			results[i].Err = j.err
 		}
@@ -224,7 +236,7 @@ func (b *batch) send(c *chunk) {
 		b.landed(c, results)
 	case errors.As(err, &no):
 		b.refused(c, no)
-	case errors.Is(err, errLost) && b.ctx.Err() == nil:
+	case errors.Is(err, errLost) && b.ctx.Err() == nil && b.nb.back(b.ctx) == nil:
 		b.again(c.jobs, err) // reading back tells whether it was done
 	default:
 		fail(c.jobs, err)

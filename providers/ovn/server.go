@@ -229,6 +229,29 @@ func (r *refusal) Error() string {
 // errLost says that a connection broke off: what was under way may be done or not.
 var errLost = errors.New("the connection broke off")
 
+// brokeOff reports whether an error is the connection's and not the server's word.
+func brokeOff(err error) bool {
+	return slices.ContainsFunc([]string{"EOF", "shut down", "reset by peer", "broken pipe"}, func(s string) bool { return strings.Contains(err.Error(), s) })
+}
+
+// back waits a while for a server that was there a moment ago: it may be starting
+// again.
+func (s *server) back(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	for {
+		_, err := s.connection(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // transact carries out operations, all or none.
 func (s *server) transact(ctx context.Context, ops ...ovsdb.Operation) ([]ovsdb.OperationResult, error) {
 	c, err := s.connection(ctx)
@@ -245,7 +268,7 @@ func (s *server) transact(ctx context.Context, ops ...ovsdb.Operation) ([]ovsdb.
 	case bounded.Err() != nil:
 		s.close()
 		return nil, fmt.Errorf("%s did not answer within %s", s.database, transactTime)
-	case !c.Connected() || errors.Is(err, client.ErrNotConnected) || strings.Contains(err.Error(), "EOF") || strings.Contains(err.Error(), "shut down"):
+	case !c.Connected() || errors.Is(err, client.ErrNotConnected) || brokeOff(err):
 		s.close()
 		return nil, fmt.Errorf("%w: %w", errLost, err)
 	default:

@@ -41,6 +41,7 @@ func (d *Driver) await(ctx context.Context, target int) error {
 	for pause := 5 * time.Millisecond; ; pause = min(pause*3/2, 250*time.Millisecond) {
 		sb, hv, err := d.reached(bounded)
 		switch {
+		case errors.Is(err, errLost) && d.nb.back(bounded) == nil: // what was committed is there again
 		case err != nil && bounded.Err() == nil:
 			return fmt.Errorf("%w: %w", providers.ErrUnrealised, err)
 		case err == nil && hv >= target, err == nil && sb >= target && d.conf.Wait == cloud.WaitSB:

@@ -27,9 +27,9 @@ func port(w schema.World, p *resources.Port) []Row {
 	l.Columns["name"] = p.ID
 	l.Columns["type"] = ""
 	l.Columns["enabled"] = on(p.AdminStateUp) && (n == nil || on(n.AdminStateUp))
-	l.Columns["addresses"] = set(strings.Join(own, " "))
 	if secure {
 		l.Columns["port_security"] = portSecurity(p, own)
+		l.Columns["addresses"] = addresses(p, own)
 	} else {
 		l.Columns["addresses"] = set(strings.Join(own, " "), "unknown")
 		l.Columns["port_security"] = Set{}
@@ -53,6 +53,19 @@ func port(w schema.World, p *resources.Port) []Row {
 		all = append(all, d)
 	}
 	return append([]Row{l}, all...)
+}
+
+// addresses are where packets for the port are sent to: its own, and the MACs of
+// its pairs, which nobody would find otherwise.
+func addresses(p *resources.Port, own []string) Set {
+	all := set(strings.Join(own, " "))
+	for _, pair := range p.AllowedAddressPairs {
+		mac := pair.MACAddress.String()
+		if pair.MACAddress.IsValid() && mac != own[0] && !slices.Contains(all, any(mac)) {
+			all = append(all, mac)
+		}
+	}
+	return all
 }
 
 // portSecurity is what the port may send from: its own addresses and the pairs
