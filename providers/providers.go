@@ -175,8 +175,9 @@ type System struct {
 	Look func(ctx context.Context) (done func(), err error)
 	// Learn adds what the system knows of the cloud to its facts, before a plan.
 	Learn func(ctx context.Context, c *cloud.Cloud) error
-	// Fits reports what the connected version can't realise of an object.
-	Fits func(ctx context.Context, w schema.World, object any) error
+	// Fits answers with what reports what the connected version can't realise of an
+	// object; nil when it can realise all that is declared.
+	Fits func(ctx context.Context) (func(w schema.World, object any) error, error)
 	// Watch tells the ids of objects that somebody may have changed, as it happens,
 	// until the context ends.
 	Watch func(ctx context.Context, changed func(ids []string)) error
