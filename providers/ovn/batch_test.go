@@ -69,11 +69,11 @@ func TestTranscript(t *testing.T) {
 	w := newWorld(app)
 	d := Open(providertest.Cloud(), cloud.OVN{})
 	d.tables, d.index = map[string]layout{}, newIndex(newSnapshot())
-	b := &batch{Driver: d, ctx: t.Context(), settled: map[string]bool{}, now: newSnapshot()}
+	b := &batch{Driver: d, ctx: t.Context(), settled: map[string]bool{}}
 	c := newChunk()
 	for _, o := range app.Objects() {
-		j := b.job(w, providers.Change{Want: o}, map[string]bool{})
-		c.add(j, b.lay(j))
+		j := b.job(w, providers.Change{Want: o})
+		c.add(j, b.lay(j, nil))
 	}
 	got := transcript(canonical(c.operations(nil)))
 	const file = "testdata/app.txt"
