@@ -29,15 +29,17 @@ import (
 	"github.com/cairncloud/cairn/resources/world"
 )
 
-// estate is networks with a subnet, a group and ports each.
+// estate is networks with a subnet and ports each, and groups that the ports are
+// spread over.
 type estate struct {
-	world *indexed
-	base  []any // networks, subnets, groups
-	ports []any
+	world  *indexed
+	groups int
+	base   []any // networks, subnets, groups
+	ports  []any
 }
 
-func newEstate(networks, perNetwork int) *estate {
-	e := &estate{world: &indexed{World: world.New(resources.All(), providertest.Cloud()), types: resources.All(), by: map[string][]any{}}}
+func newEstate(networks, perNetwork, groups int) *estate {
+	e := &estate{groups: groups, world: &indexed{World: world.New(resources.All(), providertest.Cloud()), types: resources.All(), by: map[string][]any{}}}
 	for n := range networks {
 		number := fmt.Sprintf("%04d-4000-8000-000000000000", n)
 		network := &resources.Network{MTU: 1442, Segments: []resources.Segment{{NetworkType: resources.Geneve, SegmentationID: n + 1}}}
@@ -45,12 +47,15 @@ func newEstate(networks, perNetwork int) *estate {
 		prefix := netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", n+1))
 		subnet := &resources.Subnet{NetworkID: schema.Ref[resources.Network](network.ID), CIDR: prefix, GatewayIP: prefix.Addr().Next(), DHCPServerIP: prefix.Addr().Next()}
 		subnet.ID, subnet.Name = "bbbbbbbb-"+number, "sub"+strconv.Itoa(n)
-		group := &resources.SecurityGroup{}
-		group.ID, group.Name = "cccccccc-"+number, "group"+strconv.Itoa(n)
-		e.base = append(e.base, network, subnet, group)
+		e.base = append(e.base, network, subnet)
 		for i := range perNetwork {
 			e.ports = append(e.ports, e.port(n, i))
 		}
+	}
+	for n := range groups {
+		group := &resources.SecurityGroup{}
+		group.ID, group.Name = fmt.Sprintf("cccccccc-%04d-4000-8000-000000000000", n), "group"+strconv.Itoa(n)
+		e.base = append(e.base, group)
 	}
 	e.world.Put(e.base...)
 	e.world.Put(e.ports...)
@@ -61,7 +66,7 @@ func (e *estate) port(n, i int) *resources.Port {
 	number := fmt.Sprintf("%04d-4000-8000-000000000000", n)
 	yes := true
 	p := &resources.Port{NetworkID: schema.Ref[resources.Network]("aaaaaaaa-" + number), PortSecurityEnabled: &yes,
-		SecurityGroupIDs: schema.Set[schema.Ref[resources.SecurityGroup]]{schema.Ref[resources.SecurityGroup]("cccccccc-" + number)}}
+		SecurityGroupIDs: schema.Set[schema.Ref[resources.SecurityGroup]]{schema.Ref[resources.SecurityGroup](fmt.Sprintf("cccccccc-%04d-4000-8000-000000000000", (n+i)%e.groups))}}
 	p.ID, p.Name = fmt.Sprintf("dddddddd-%04d-4000-8000-%012d", n, i), fmt.Sprintf("port%d", i)
 	p.MACAddress, _ = resources.ParseMAC(fmt.Sprintf("fa:16:3e:%02x:%02x:%02x", n, i>>8, i&255))
 	p.FixedIPs = []resources.FixedIP{{SubnetID: schema.Ref[resources.Subnet]("bbbbbbbb-" + number), IPAddress: netip.AddrFrom4([4]byte{10, byte(n + 1), byte((i + 10) >> 8), byte(i + 10)})}}
@@ -217,7 +222,7 @@ const (
 // The same rows through the driver, rendering and all, and through the bare
 // library, rendered before.
 func BenchmarkApply10000Ports(b *testing.B) {
-	e := newEstate(benchNetworks, benchPorts)
+	e := newEstate(benchNetworks, benchPorts, 100)
 	all := append(append([]any{}, e.base...), e.ports...)
 	var ours, bare time.Duration
 	for range b.N {
@@ -286,7 +291,7 @@ type dhcpRow struct {
 
 // What a plan does to know how 10,000 ports are, beside a bare monitor and list.
 func BenchmarkRefresh10000Ports(b *testing.B) {
-	e := newEstate(benchNetworks, benchPorts)
+	e := newEstate(benchNetworks, benchPorts, 100)
 	d := startDatabase(b)
 	drv := d.driver()
 	hand(b, drv, e.world, e.base)
@@ -350,7 +355,7 @@ func BenchmarkRefresh10000Ports(b *testing.B) {
 func BenchmarkOneMorePort(b *testing.B) {
 	const more = 200
 	measure := func(ports int) (ours, server time.Duration) {
-		e := newEstate(1, ports)
+		e := newEstate(1, ports, 100)
 		d := startDatabase(b)
 		drv := d.driver()
 		hand(b, drv, e.world, e.base)
