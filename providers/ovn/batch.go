@@ -43,7 +43,8 @@ type job struct {
 	up     bool
 	err    error
 
-	readers []any // whose rows may hang on it
+	readers []any  // whose rows may hang on it
+	after   []*job // that must land before it
 }
 
 // An owner is an object and the rows that it comes to.
@@ -62,6 +63,10 @@ func (d *Driver) Batch(ctx context.Context, w schema.World, changes []providers.
 	batched := make(map[string]bool, len(changes))
 	for i, c := range changes {
 		jobs[i] = b.job(w, c)
+		for _, n := range c.After {
+			jobs[i].after = append(jobs[i].after, jobs[n])
+			b.ordered = true
+		}
 		batched[jobs[i].owners[0].id] = true
 	}
 	b.write(w, jobs, batched)
@@ -105,6 +110,8 @@ type batch struct {
 	ctx context.Context
 	// settled are the neighbours whose rows have been written
 	settled map[string]bool
+	// ordered: some jobs must not land before others
+	ordered bool
 	cfg     int // what NB_Global.nb_cfg is after the last transaction; 0: nobody waits
 }
 
@@ -166,12 +173,7 @@ func (b *batch) admit(w schema.World, j *job, batched map[string]bool) error {
 
 // run brings jobs to their ends.
 func (b *batch) run(jobs []*job) {
-	var open []*job
-	for _, j := range jobs {
-		if j.err == nil {
-			open = append(open, j)
-		}
-	}
+	open := alive(jobs)
 	now, err := b.read(open)
 	if err != nil {
 		fail(open, err)
@@ -189,11 +191,13 @@ func (b *batch) run(jobs []*job) {
 	var flying []*flight
 	for len(open) > 0 {
 		var c *chunk
-		c, open = gather(open, limit)
+		if c, open = gather(alive(open), limit); len(c.jobs) == 0 {
+			break
+		}
 		if f := b.send(c); f != nil {
 			flying = append(flying, f)
 		}
-		if len(flying) == inFlight {
+		if len(flying) > 0 && (len(flying) == inFlight || b.ordered) {
 			flying = b.land(flying)
 		}
 	}
@@ -212,6 +216,21 @@ func gather(jobs []*job, limit int) (c *chunk, left []*job) {
 		c.add(j, j.part)
 	}
 	return c, nil
+}
+
+// alive are the jobs that may go on: those that have not failed, nor come after
+// one that has.
+func alive(jobs []*job) []*job {
+	var all []*job
+	for _, j := range jobs {
+		if j.err == nil && slices.ContainsFunc(j.after, func(a *job) bool { return a.err != nil }) {
+			j.err = fmt.Errorf("%s: %w", j.what, providers.ErrAfter)
+		}
+		if j.err == nil {
+			all = append(all, j)
+		}
+	}
+	return all
 }
 
 // A flight is a chunk that is under way.
