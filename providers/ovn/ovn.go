@@ -113,12 +113,12 @@ func (d *Driver) layouts(ctx context.Context) (map[string]layout, map[string]boo
 }
 
 // Fits reports columns that an object needs and the connected server has not.
-func (d *Driver) Fits(ctx context.Context, w schema.World, object any) error {
+func (d *Driver) Fits(ctx context.Context) (func(w schema.World, object any) error, error) {
 	_, missing, err := d.layouts(ctx)
 	if err != nil || len(missing) == 0 {
-		return err
+		return nil, err
 	}
-	return d.fits(rows.Of(w, object))
+	return func(w schema.World, object any) error { return d.fits(rows.Of(w, object)) }, nil
 }
 
 func (d *Driver) fits(wanted []rows.Row) error {
