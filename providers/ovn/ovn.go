@@ -70,6 +70,16 @@ func (d *Driver) System() providers.System {
 	realise[resources.AddressGroup](d, s.Handles)
 	realise[resources.SecurityGroup](d, s.Handles)
 	realise[resources.SecurityGroupRule](d, s.Handles)
+	realise[resources.QoSPolicy](d, s.Handles)
+	realise[resources.SubnetPool](d, s.Handles)
+	realise[resources.GatewayGroup](d, s.Handles)
+	realise[resources.RouterPeering](d, s.Handles)
+	realise[resources.PortForwarding](d, s.Handles)
+	realise[resources.LoadBalancer](d, s.Handles)
+	realise[resources.LBListener](d, s.Handles)
+	realise[resources.LBPool](d, s.Handles)
+	realise[resources.LBMember](d, s.Handles)
+	realise[resources.LBHealthMonitor](d, s.Handles)
 	return s
 }
 
