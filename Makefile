@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench bench-terraform race fuzz docs install-provider release-check lab-up lab-down acceptance
+.PHONY: build test check bench bench-terraform bench-ovn race fuzz docs install-provider release-check lab-up lab-down acceptance
 
 build: ## one pure Go program, ./cairn
 	CGO_ENABLED=0 $(GO) build -trimpath -o cairn ./cmd/cairn
@@ -25,6 +25,9 @@ bench: ## the figures of README.md, on this machine, against terraform and tofu 
 
 bench-terraform: ## what the provider costs under terraform, beside one with nothing behind its schemas
 	$(GO) run ./terraform-provider/bench
+
+bench-ovn: ## the OVN driver on a real ovsdb-server, beside the bare library
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./providers/ovn
 
 fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address

@@ -131,11 +131,10 @@ type execution struct {
 	ready    queue
 	idle     []int  // steps that are ready and wait for a worker
 	// gathered are steps of systems that take several at once; joined went with those
-	// that they wait for, which causes tells.
+	// that they wait for.
 	gathered  map[*providers.System][]int
 	gatherers []*providers.System
 	joined    map[int]bool
-	causes    map[int][]int
 	finished  func() // of an execution that others feed
 	unheard  bool   // objects are made for another front end, which may not hear of them
 	poisoned map[int]bool

@@ -97,6 +97,7 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	if c.Action == NoOp && present && len(p.differs) > 0 {
 		c.Action, c.Reason = Update, ByDifference
 	}
+	diags = append(diags, w.fits(c)...)
 	w.keep(c)
 	if c.parent == nil && w.eval != nil {
 		diags = append(diags, w.eval.Conditions(c.inst, true)...)

@@ -68,6 +68,9 @@ type room struct {
 	things map[string]Thing
 	calls  []string
 	fail   func(call string) error
+	// together: several are taken at once; batches are those calls.
+	together bool
+	batches  []string
 	// half are calls that have their effect and fail all the same.
 	half map[string]error
 	// late may fail a call that had its effect.
@@ -206,11 +209,15 @@ func openLab(t *testing.T, dir string, r *room) *lab {
 		}
 	})
 	t.Cleanup(shut)
+	system := providers.System{Name: "room", Handles: map[string]providers.Handle{
+		"thing": providers.For[Thing](r), "note": providers.For(providers.Kept[note]{}),
+	}}
+	if r.together {
+		system.Batch = r.batch
+	}
 	return &lab{T: t, dir: dir, room: r, shut: shut, site: &planner.Site{
 		Cloud: &cloud.Cloud{Name: "test"}, Types: types(), Store: store, Keys: seal.Lazy(filepath.Join(dir, ".cairn", "keyset.json")),
-		Systems: providers.Link(providers.System{Name: "room", Handles: map[string]providers.Handle{
-			"thing": providers.For[Thing](r), "note": providers.For(providers.Kept[note]{}),
-		}}),
+		Systems: providers.Link(system),
 	}}
 }
 

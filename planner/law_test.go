@@ -53,6 +53,9 @@ func TestLaws(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLab(t)
+		if rapid.Bool().Draw(r, "several at once") {
+			l = newBatchLab(t)
+		}
 		defer l.shut()
 		for _, label := range []string{"first", "second"} {
 			config := drawStack(r, label)
@@ -79,6 +82,9 @@ func TestAnyCallMayFail(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		l := newLab(t)
+		if rapid.Bool().Draw(r, "several at once") {
+			l = newBatchLab(t)
+		}
 		defer l.shut()
 		first, second := drawStack(r, "first"), drawStack(r, "second")
 		if out, err := l.apply(first, planner.Options{}); err != nil {

@@ -101,20 +101,21 @@ func Validate(conf *lang.Stack) hcl.Diagnostics {
 
 // walk is the work of one plan.
 type walk struct {
-	ctx    context.Context
-	site   *Site
-	conf   *lang.Stack
-	opt    Options
-	snap   *state.Snapshot
-	order  *blockOrder
-	eval   *lang.Evaluator
-	world  *world
-	ledger *ledger
-	priors *priors
-	plan   *Plan
-	vals   map[*lang.Block]bool // mentioned by somebody: its values are wanted
-	aimed  map[*lang.Block]bool // nil: no targets
-	cbd    map[*lang.Block]bool
+	ctx     context.Context
+	site    *Site
+	conf    *lang.Stack
+	opt     Options
+	snap    *state.Snapshot
+	order   *blockOrder
+	eval    *lang.Evaluator
+	world   *world
+	ledger  *ledger
+	priors  *priors
+	fitting fitting
+	plan    *Plan
+	vals    map[*lang.Block]bool // mentioned by somebody: its values are wanted
+	aimed   map[*lang.Block]bool // nil: no targets
+	cbd     map[*lang.Block]bool
 	// builtin are the objects of the built-in stack that are still to be made.
 	builtin  []*entity
 	placing  placing

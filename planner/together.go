@@ -2,6 +2,8 @@ package planner
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/cairncloud/cairn/providers"
@@ -12,6 +14,9 @@ import (
 // when somebody interrupts.
 const together = 1000
 
+// manyCauses is how many steps of a batch another one may wait for to go with it.
+const manyCauses = 64
+
 // gather keeps a step whose system takes several at once, until nothing else is
 // ready. It reports whether there is such a system.
 func (e *execution) gather(v int, s *step) bool {
@@ -20,7 +25,7 @@ func (e *execution) gather(v int, s *step) bool {
 		return false
 	}
 	if e.gathered == nil {
-		e.gathered, e.joined, e.causes = map[*providers.System][]int{}, map[int]bool{}, map[int][]int{}
+		e.gathered, e.joined = map[*providers.System][]int{}, map[int]bool{}
 	}
 	if len(e.gathered[sys]) == 0 {
 		e.gatherers = append(e.gatherers, sys)
@@ -48,11 +53,20 @@ func (e *execution) handOver() bool {
 		}
 		return true
 	}
-	k := call{system: sys}
-	for _, v := range e.follow(sys, vs) {
-		if one, ok := e.asked(v, e.vertices[v].step); ok {
+	vs, causes := e.follow(sys, vs)
+	k := call{system: sys, causes: causes}
+	for _, v := range vs {
+		s := e.vertices[v].step
+		if slices.ContainsFunc(causes[v], func(u int) bool { return k.broken[u] }) {
+			e.skip(v, s)
+		} else if one, ok := e.asked(v, s); ok {
 			k.batch = append(k.batch, one)
+			continue
 		}
+		if k.broken == nil {
+			k.broken = map[int]bool{}
+		}
+		k.broken[v] = true
 	}
 	if len(k.batch) > 0 {
 		e.busy++
@@ -64,20 +78,25 @@ func (e *execution) handOver() bool {
 // follow adds the steps of the same system that wait for nothing but steps of the
 // batch: in one transaction they need no step between. What they are was known
 // when the plan was made.
-func (e *execution) follow(sys *providers.System, vs []int) []int {
+func (e *execution) follow(sys *providers.System, vs []int) (all []int, causes map[int][]int) {
 	pending := map[int]int{}
-	var pass func(from, v int)
-	pass = func(from, v int) {
+	causes = map[int][]int{}
+	var pass func(v int)
+	pass = func(v int) {
 		for _, u := range e.next[v] {
 			pending[u]++
-			e.causes[u] = append(e.causes[u], from)
+			causes[u] = append(causes[u], causes[v]...)
+			if e.vertices[v].step != nil {
+				causes[u] = append(causes[u], v)
+			}
 			if pending[u] < e.waits[u] || e.poisoned[u] {
 				continue
 			}
 			s := e.vertices[u].step
 			switch {
-			case s == nil:
-				pass(from, u)
+			case s == nil && len(causes[u]) <= manyCauses:
+				pass(u)
+			case s == nil: // each of many waits for each of many: between them a batch ends
 			case len(vs) < together && !s.change.late && !e.inline(s) && e.site.Systems.Of(s.change.Type.Name) == sys:
 				e.joined[u] = true
 				vs = append(vs, u)
@@ -85,9 +104,9 @@ func (e *execution) follow(sys *providers.System, vs []int) []int {
 		}
 	}
 	for i := 0; i < len(vs); i++ {
-		pass(vs[i], vs[i])
+		pass(vs[i])
 	}
-	return vs
+	return vs, causes
 }
 
 // carryOutTogether has a system make several changes.
@@ -109,6 +128,15 @@ func (e *execution) carryOutTogether(ctx context.Context, k call) answer {
 	}
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	at := make(map[int]int, len(k.batch))
+	for i, one := range k.batch {
+		at[one.v] = i
+		for _, v := range k.causes[one.v] {
+			if j, ok := at[v]; ok && !slices.Contains(changes[i].After, j) {
+				changes[i].After = append(changes[i].After, j)
+			}
+		}
+	}
 	began := time.Now()
 	for i, r := range k.system.Batch(bounded, world, changes) {
 		one := &a.batch[i]
@@ -118,17 +146,11 @@ func (e *execution) carryOutTogether(ctx context.Context, k call) answer {
 	return a
 }
 
-// answeredTogether ends the steps of a batch. A step that failed because one of
-// the same batch did before it is not to blame.
+// answeredTogether ends the steps of a batch. A step whose system did not try it,
+// because one before it had failed, is not to blame.
 func (e *execution) answeredTogether(all []answer) {
-	failed := map[int]bool{}
 	for _, a := range all {
-		blameless := false
-		for _, v := range e.causes[a.v] {
-			blameless = blameless || failed[v]
-		}
-		failed[a.v] = a.err != nil
-		if a.err != nil && blameless && a.object == nil {
+		if errors.Is(a.err, providers.ErrAfter) && a.object == nil {
 			e.skip(a.v, a.step)
 			continue
 		}

@@ -23,6 +23,8 @@ type call struct {
 
 	system *providers.System // of a batch; nil: one call
 	batch  []call
+	causes map[int][]int // of its steps: those of the batch that they wait for
+	broken map[int]bool  // those that failed before they were handed over
 }
 
 type answer struct {

@@ -71,6 +71,9 @@ func (e *DiffersError) Error() string {
 // as it is wanted, and those who must act on it have not done so in time.
 var ErrUnrealised = errors.New("not realised yet")
 
+// ErrAfter is the answer for a change whose After has failed.
+var ErrAfter = errors.New("what it comes after has failed")
+
 // ErrInUse is Delete's answer, wrapped, while something else still uses the object:
 // it can go once that is gone.
 var ErrInUse = errors.New("in use")
@@ -175,8 +178,9 @@ type System struct {
 	Look func(ctx context.Context) (done func(), err error)
 	// Learn adds what the system knows of the cloud to its facts, before a plan.
 	Learn func(ctx context.Context, c *cloud.Cloud) error
-	// Fits reports what the connected version can't realise of an object.
-	Fits func(ctx context.Context, w schema.World, object any) error
+	// Fits answers with what reports what the connected version can't realise of an
+	// object; nil when it can realise all that is declared.
+	Fits func(ctx context.Context) (func(w schema.World, object any) error, error)
 	// Watch tells the ids of objects that somebody may have changed, as it happens,
 	// until the context ends.
 	Watch func(ctx context.Context, changed func(ids []string)) error
@@ -187,7 +191,12 @@ type System struct {
 
 // A Change is one object that a system shall make (Have is nil), change, or
 // remove (Want is nil). Both are pointers to the struct that declares the type.
-type Change struct{ Have, Want any }
+type Change struct {
+	Have, Want any
+	// After are changes before it in the same call: when one of them fails, it must
+	// not be made, and fails too.
+	After []int
+}
 
 // A Result is what a driver's call for the change would have answered.
 type Result struct {

@@ -38,6 +38,9 @@ type FloatingIP struct {
 
 	// FixedIP is the port's address that it leads to. The port's first IPv4 address, unless set.
 	FixedIP netip.Addr `hcl:"fixed_ip,optional" plan:"assigned,live" hot:"fixed_ip_address"`
+
+	// QoSPolicyID bounds what passes by the address, while it leads somewhere.
+	QoSPolicyID schema.Ref[QoSPolicy] `hcl:"qos_policy_id,optional" hot:"qos_policy"`
 }
 
 // Claims takes the address.
@@ -119,8 +122,43 @@ func target(w schema.World, l schema.Ledger, id schema.Ref[Port], fixed *netip.A
 	return err
 }
 
-// Checks reports a port that no router connects to the address's network.
-func (f *FloatingIP) Checks(w schema.World) error { return reachable(w, f, f.PortID, f.FixedIP) }
+// Checks reports a port that no router connects to the address's network, and an
+// address that has forwardings as well.
+func (f *FloatingIP) Checks(w schema.World) error {
+	if f.PortID == "" {
+		return nil
+	}
+	for range schema.Where[PortForwarding](w, "floating_ip_id", f.ID) {
+		return whole("port_id", f)
+	}
+	return reachable(w, f, f.PortID, f.FixedIP)
+}
+
+// LeadsTo is the port and the address that a floating address leads to as a
+// whole, by itself or by an association; "" when to none.
+func (f *FloatingIP) LeadsTo(w schema.World) (schema.Ref[Port], netip.Addr) {
+	if f.PortID != "" {
+		return f.PortID, f.FixedIP
+	}
+	for a := range schema.Where[FloatingIPAssociation](w, "floating_ip_id", f.ID) {
+		return a.PortID, a.FixedIP
+	}
+	return "", netip.Addr{}
+}
+
+// Router is the one that the address is at: that leads it to its port or, when it
+// has forwardings, to theirs. Nil when it leads nowhere.
+func (f *FloatingIP) Router(w schema.World) *Router {
+	if p, fixed := f.LeadsTo(w); p != "" {
+		return GatewayOf(w, f.FloatingNetworkID, p, fixed)
+	}
+	for x := range schema.Where[PortForwarding](w, "floating_ip_id", f.ID) {
+		if r := GatewayOf(w, f.FloatingNetworkID, x.InternalPortID, x.InternalIPAddress); r != nil {
+			return r
+		}
+	}
+	return nil
+}
 
 func reachable(w schema.World, f *FloatingIP, id schema.Ref[Port], fixed netip.Addr) error {
 	if id == "" {
@@ -203,11 +241,15 @@ func (a *FloatingIPAssociation) Claims(w schema.World, l schema.Ledger) error {
 	return target(w, l, a.PortID, &a.FixedIP)
 }
 
-// Checks reports a port that no router connects to the address's network.
+// Checks reports a port that no router connects to the address's network, and an
+// address that has forwardings as well.
 func (a *FloatingIPAssociation) Checks(w schema.World) error {
 	f := schema.Look(w, a.FloatingIPID)
 	if f == nil {
 		return nil
+	}
+	for range schema.Where[PortForwarding](w, "floating_ip_id", f.ID) {
+		return whole("floating_ip_id", f)
 	}
 	return reachable(w, f, a.PortID, a.FixedIP)
 }

@@ -61,6 +61,9 @@ type Quota struct {
 	// Subnets bounds how many subnets there may be; -1 for any number.
 	Subnets *int `hcl:"subnets,optional" check:"min=-1"`
 
+	// SubnetPools bounds how many subnet pools there may be; -1 for any number.
+	SubnetPools *int `hcl:"subnet_pools,optional" check:"min=-1"`
+
 	// Ports bounds how many ports there may be; -1 for any number.
 	Ports *int `hcl:"ports,optional" check:"min=-1"`
 
@@ -75,6 +78,21 @@ type Quota struct {
 
 	// SecurityGroupRules bounds how many rules there may be; -1 for any number.
 	SecurityGroupRules *int `hcl:"security_group_rules,optional" check:"min=-1"`
+
+	// LoadBalancers bounds how many load balancers there may be; -1 for any number.
+	LoadBalancers *int `hcl:"load_balancers,optional" check:"min=-1"`
+
+	// LBListeners bounds how many listeners there may be; -1 for any number.
+	LBListeners *int `hcl:"lb_listeners,optional" check:"min=-1"`
+
+	// LBPools bounds how many pools of members there may be; -1 for any number.
+	LBPools *int `hcl:"lb_pools,optional" check:"min=-1"`
+
+	// LBMembers bounds how many members there may be; -1 for any number.
+	LBMembers *int `hcl:"lb_members,optional" check:"min=-1"`
+
+	// LBHealthMonitors bounds how many health monitors there may be; -1 for any number.
+	LBHealthMonitors *int `hcl:"lb_health_monitors,optional" check:"min=-1"`
 
 	// Instances bounds how many instances there may be; -1 for any number.
 	Instances *int `hcl:"instances,optional" check:"min=-1"`
@@ -108,8 +126,9 @@ func (q *Quota) Claims(_ schema.World, l schema.Ledger) error {
 		what  string
 		limit *int
 	}{
-		{"networks", q.Networks}, {"subnets", q.Subnets}, {"ports", q.Ports}, {"routers", q.Routers},
+		{"networks", q.Networks}, {"subnets", q.Subnets}, {"subnet_pools", q.SubnetPools}, {"ports", q.Ports}, {"routers", q.Routers},
 		{"floating_ips", q.FloatingIPs}, {"security_groups", q.SecurityGroups}, {"security_group_rules", q.SecurityGroupRules},
+		{"load_balancers", q.LoadBalancers}, {"lb_listeners", q.LBListeners}, {"lb_pools", q.LBPools}, {"lb_members", q.LBMembers}, {"lb_health_monitors", q.LBHealthMonitors},
 		{"instances", q.Instances}, {"cores", q.Cores}, {"ram_mb", q.RAMMB}, {"volumes", q.Volumes}, {"gigabytes", q.Gigabytes}, {"snapshots", q.Snapshots}, {"images", q.Images},
 	} {
 		limit := int64(-1)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/netip"
+	"slices"
 )
 
 // The last address of a range.
@@ -57,4 +58,10 @@ func usable(p netip.Prefix, a netip.Addr) bool {
 		return a != p.Masked().Addr() && a != last(p)
 	}
 	return a.Is4() || p.Bits() >= 127 || a != p.Masked().Addr() // the subnet-router anycast address, RFC 4291 section 2.6.1
+}
+
+// sortedPrefixes puts ranges in order, each once.
+func sortedPrefixes(all []netip.Prefix) []netip.Prefix {
+	slices.SortFunc(all, func(a, b netip.Prefix) int { return a.Compare(b) })
+	return slices.Compact(all)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -39,6 +40,10 @@ type Network struct {
 
 	// DNSDomain is the domain of its ports' names, with a dot at the end.
 	DNSDomain string `hcl:"dns_domain,optional" check:"pattern=[a-z0-9.-]+[.]"`
+
+	// QoSPolicyID bounds what passes by its ports that name no policy of their own.
+	// The project's default policy, unless set.
+	QoSPolicyID schema.Ref[QoSPolicy] `hcl:"qos_policy_id,optional" hot:"qos_policy"`
 }
 
 // Segment is how a network is carried between hosts.
@@ -101,22 +106,19 @@ func (n *Network) Claims(w schema.World, l schema.Ledger) error {
 	for i := range n.Segments {
 		s := &n.Segments[i]
 		carries := c.Tunnel.UnderlayMTU - geneveOverhead
-		space, lo, hi := "segment geneve", c.Tunnel.VNILo, c.Tunnel.VNIHi
+		space, numbers := "segment geneve", []cloud.VLANRange{{Lo: c.Tunnel.VNILo, Hi: c.Tunnel.VNIHi}}
 		if s.NetworkType != Geneve {
 			p, ok := c.Physnets[s.PhysicalNetwork]
 			if !ok {
 				return schema.Problem{Code: "CRN-SEG-1", Attribute: fmt.Sprintf("segments[%d]", i), Summary: fmt.Sprintf("There is no physical network %q", s.PhysicalNetwork), Detail: physnetsText(w)}
 			}
 			carries = p.MTU
-			space, lo, hi = "segment vlan "+s.PhysicalNetwork, 0, -1
-			if len(p.VLANs) > 0 {
-				lo, hi = p.VLANs[0].Lo, p.VLANs[0].Hi
-			}
+			space, numbers = "segment vlan "+s.PhysicalNetwork, p.VLANs
 		}
 		if room == 0 || carries < room {
 			room = carries
 		}
-		if err := s.number(l, space, lo, hi); err != nil {
+		if err := s.number(l, space, numbers); err != nil {
 			return schema.Problem{Code: "CRN-SEG-1", Attribute: fmt.Sprintf("segments[%d]", i), Summary: "The segment can't be had", Detail: err.Error() + "."}
 		}
 	}
@@ -129,22 +131,71 @@ func (n *Network) Claims(w schema.World, l schema.Ledger) error {
 	return nil
 }
 
-// number takes the segment's number, or chooses one.
-func (s *Segment) number(l schema.Ledger, space string, lo, hi int) error {
+// number takes the segment's number, or chooses one of the ranges.
+func (s *Segment) number(l schema.Ledger, space string, ranges []cloud.VLANRange) error {
 	switch {
 	case s.NetworkType == Flat:
 		return l.Claim("segment flat", s.PhysicalNetwork)
 	case s.SegmentationID != 0:
 		return l.Claim(space, strconv.Itoa(s.SegmentationID))
-	case hi < lo:
-		return errors.New("physnet " + s.PhysicalNetwork + " has no VLANs to choose from: say which one with segmentation_id")
 	}
-	key, err := l.Choose(space, uint64(hi-lo+1), func(i uint64) string { return strconv.FormatUint(uint64(lo)+i, 10) })
-	if err != nil {
-		return fmt.Errorf("every number from %d to %d: %w", lo, hi, err)
+	var n uint64
+	texts := make([]string, len(ranges))
+	for i, r := range ranges {
+		n += uint64(r.Hi - r.Lo + 1)
+		texts[i] = fmt.Sprintf("%d to %d", r.Lo, r.Hi)
+	}
+	key, err := l.Choose(space, n, func(i uint64) string {
+		for _, r := range ranges {
+			if c := uint64(r.Hi - r.Lo + 1); i >= c {
+				i -= c
+				continue
+			}
+			return strconv.FormatUint(uint64(r.Lo)+i, 10)
+		}
+		return ""
+	})
+	switch {
+	case len(ranges) == 0:
+		return errors.New("physnet " + s.PhysicalNetwork + " has no VLANs to choose from: say which one with segmentation_id")
+	case errors.Is(err, schema.ErrNoneLeft) && s.NetworkType == VLAN:
+		return fmt.Errorf("networks have every VLAN of physnet %s that cairn may choose from, %s: add to its vlan_ranges in cloud.hcl, or say which one with segmentation_id", s.PhysicalNetwork, strings.Join(texts, " and "))
+	case errors.Is(err, schema.ErrNoneLeft):
+		return fmt.Errorf("networks have every overlay number from %s", strings.Join(texts, " and "))
+	case err != nil:
+		return err
 	}
 	s.SegmentationID, err = strconv.Atoi(key)
 	return err
+}
+
+// Checks reports hosts without the network's wire, in zones that the wire must
+// reach.
+func (n *Network) Checks(w schema.World) error {
+	c := w.Cloud()
+	var all schema.Problems
+	for i, s := range n.Segments {
+		if s.NetworkType == Geneve {
+			continue
+		}
+		zones := c.Physnets[s.PhysicalNetwork].Zones
+		var without []string
+		for _, x := range c.Chassis {
+			if slices.ContainsFunc(zonesOf(c, x), func(z string) bool { return slices.Contains(zones, z) }) && !slices.Contains(x.Physnets, s.PhysicalNetwork) {
+				without = append(without, x.Name)
+			}
+		}
+		if len(without) > 0 {
+			all = append(all, schema.Problem{Code: "CRN-SEG-1", Attribute: fmt.Sprintf("segments[%d]", i), Summary: fmt.Sprintf("Hosts are not plugged into %s", s.PhysicalNetwork),
+				Detail: fmt.Sprintf("cloud.hcl says that %s reaches %s, but OVN knows no bridge for it on: %s. Add it to their ovn-bridge-mappings, or take their zones off the physnet.", s.PhysicalNetwork, strings.Join(zones, ", "), strings.Join(without, ", "))})
+		}
+	}
+	if p := schema.Look(w, n.QoSPolicyID); p != nil {
+		if err := p.fits(n, "qos_policy_id"); err != nil {
+			all = append(all, *err)
+		}
+	}
+	return all.Err()
 }
 
 func physnetsText(w schema.World) string {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -50,8 +52,25 @@ type Port struct {
 	// DNSName of the port inside its network.
 	DNSName string `hcl:"dns_name,optional" check:"pattern=[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"`
 
+	// QoSPolicyID bounds what passes by the port. The network's, unless set.
+	QoSPolicyID schema.Ref[QoSPolicy] `hcl:"qos_policy_id,optional" hot:"qos_policy"`
+
+	// BindingHost is the only host that the port may be plugged in on. Any, unless set.
+	BindingHost string `hcl:"binding_host,optional"`
+
+	// VirtualIP makes the port's first IPv4 address one that other ports take by turns,
+	// as with keepalived. Nothing is plugged into the port itself.
+	VirtualIP *VirtualIP `hcl:"virtual_ip,optional"`
+
 	// Status is ACTIVE when somebody is plugged in, else DOWN.
 	Status string `hcl:"status" plan:"live"`
+}
+
+// VirtualIP is who may have an address.
+type VirtualIP struct {
+	// Parents are the ports that may take the address. Each allows itself to, with
+	// allowed_address_pairs.
+	Parents schema.Set[schema.Ref[Port]] `hcl:"parents"`
 }
 
 // FixedIP is an address of a port.
@@ -117,15 +136,24 @@ func (p *Port) Check() error {
 		}
 	}
 	for i, o := range p.ExtraDHCPOptions {
-		if !slices.Contains(dhcpOptions, o.Name) {
-			detail := "OVN would pass it over in silence."
-			if near := schema.Nearest(o.Name, dhcpOptions); near != "" {
-				detail += fmt.Sprintf(" Did you mean %q?", near)
-			}
-			add("CRN-VER", fmt.Sprintf("extra_dhcp_options[%d]", i), fmt.Sprintf("There is no DHCP option %q", o.Name), detail)
-		}
+		all = append(all, unknownOption(fmt.Sprintf("extra_dhcp_options[%d]", i), o.Name)...)
+	}
+	if v := p.VirtualIP; v != nil && len(v.Parents) == 0 {
+		add("CRN-PSEC", "virtual_ip", "Nobody can have the virtual address", "Name the ports that may take it with parents.")
 	}
 	return all.Err()
+}
+
+// unknownOption reports an option of DHCP that OVN has no name for.
+func unknownOption(attribute, name string) schema.Problems {
+	if slices.Contains(dhcpOptions, name) {
+		return nil
+	}
+	detail := "OVN would pass it over in silence."
+	if near := schema.Nearest(name, dhcpOptions); near != "" {
+		detail += fmt.Sprintf(" Did you mean %q?", near)
+	}
+	return schema.Problems{{Code: "CRN-VER", Attribute: attribute, Summary: fmt.Sprintf("There is no DHCP option %q", name), Detail: detail}}
 }
 
 // parseRange reads an address or a range.
@@ -173,6 +201,75 @@ func (p *Port) Claims(w schema.World, l schema.Ledger) error {
 		}
 	}
 	return nil
+}
+
+// Checks reports a host that is not there, a policy that the network can't keep,
+// and ports that can't take a virtual address.
+func (p *Port) Checks(w schema.World) error {
+	var all schema.Problems
+	if p.BindingHost != "" && !slices.ContainsFunc(w.Cloud().Hosts, func(h cloud.Host) bool { return h.Name == p.BindingHost }) {
+		detail := fmt.Sprintf("The cloud has: %s.", strings.Join(hostNames(w), ", "))
+		if near := schema.Nearest(p.BindingHost, hostNames(w)); near != "" {
+			detail += fmt.Sprintf(" Did you mean %q?", near)
+		}
+		all = append(all, schema.Problem{Attribute: "binding_host", Summary: fmt.Sprintf("There is no host %q", p.BindingHost), Detail: detail})
+	}
+	if q, n := schema.Look(w, p.QoSPolicyID), schema.Look(w, p.NetworkID); q != nil && n != nil {
+		if err := q.fits(n, "qos_policy_id"); err != nil {
+			all = append(all, *err)
+		}
+	}
+	return append(all, p.virtual(w)...).Err()
+}
+
+// Virtual is the address that the port's parents take by turns, if it has some.
+func (p *Port) Virtual() netip.Addr {
+	if p.VirtualIP == nil {
+		return netip.Addr{}
+	}
+	for _, f := range p.FixedIPs {
+		if f.IPAddress.Is4() {
+			return f.IPAddress
+		}
+	}
+	return netip.Addr{}
+}
+
+// virtual reports a virtual address that is none, and ports that can't take it.
+func (p *Port) virtual(w schema.World) schema.Problems {
+	var all schema.Problems
+	add := func(summary, detail string) {
+		all = append(all, schema.Problem{Code: "CRN-PSEC", Attribute: "virtual_ip", Summary: summary, Detail: detail})
+	}
+	a := p.Virtual()
+	switch {
+	case p.VirtualIP == nil:
+		return nil
+	case !a.IsValid():
+		add("The port has no IPv4 address", "A virtual address is one of IPv4 in OVN: give the port one with fixed_ips.")
+		return all
+	}
+	for _, id := range p.VirtualIP.Parents {
+		parent := schema.Look(w, id)
+		switch {
+		case parent == nil:
+		case parent.NetworkID != p.NetworkID:
+			add(fmt.Sprintf("Port %s is on another network", parent.Name), "A virtual address moves between ports of its own network.")
+		case parent.secure() && !parent.allows(a):
+			add(fmt.Sprintf("Port %s may not send from the virtual address", parent.Name), fmt.Sprintf("Allow it there: allowed_address_pairs = [{ ip_address = %q }].", a))
+		}
+	}
+	return all
+}
+
+func (p *Port) secure() bool { return p.PortSecurityEnabled == nil || *p.PortSecurityEnabled }
+
+// allows reports whether the port may send from an address besides its own.
+func (p *Port) allows(a netip.Addr) bool {
+	return slices.ContainsFunc(p.AllowedAddressPairs, func(pair AddressPair) bool {
+		r, err := parseRange(pair.IPAddress)
+		return err == nil && r.Contains(a)
+	})
 }
 
 // forget lets go of addresses whose subnet is gone, if no other one holds them.
@@ -253,9 +350,14 @@ func gone(attribute, typ, id string) error {
 
 func ptr[T any](v T) *T { return &v }
 
-// chooseMAC takes the address that is named, or a free one under the cloud's prefix.
+// chooseMAC takes the address that is named, or a free one of the network under the
+// cloud's prefix.
 func chooseMAC(w schema.World, l schema.Ledger, n schema.Ref[Network], attribute string, m MAC) (MAC, error) {
-	space := "MAC on network " + string(n)
+	return chooseMACIn(w, l, "MAC on network "+string(n), attribute, m)
+}
+
+// chooseMACIn does so where a MAC may be there once.
+func chooseMACIn(w schema.World, l schema.Ledger, space, attribute string, m MAC) (MAC, error) {
 	if m.IsValid() {
 		err := l.Claim(space, m.String())
 		var taken *schema.TakenError

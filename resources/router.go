@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -26,18 +27,43 @@ type Router struct {
 	// EnableSNAT hides the networks behind the gateway's address.
 	EnableSNAT *bool `hcl:"enable_snat,optional" default:"true"`
 
+	// ExternalQoSPolicyID bounds what passes by the gateway.
+	ExternalQoSPolicyID schema.Ref[QoSPolicy] `hcl:"external_qos_policy_id,optional"`
+
+	// ECMPDefaultRoute spreads what leaves over the gateways of all subnets that the
+	// router has an external address of. Only the first of each IP version is used,
+	// unless set.
+	ECMPDefaultRoute bool `hcl:"ecmp_default_route,optional"`
+
+	// BFDDefaultRoute watches those gateways, and leaves out who does not answer. They
+	// must speak BFD (RFC 5880).
+	BFDDefaultRoute bool `hcl:"bfd_default_route,optional"`
+
+	// GatewayGroupID is the hosts that the gateway may be on. Chosen for this router
+	// alone, unless set.
+	GatewayGroupID schema.Ref[GatewayGroup] `hcl:"gateway_group_id,optional"`
+
+	// AvailabilityZoneHints are the zones that the gateway may be in. Any, unless set.
+	AvailabilityZoneHints schema.Set[string] `hcl:"availability_zone_hints,optional"`
+
 	// GatewayMAC is the MAC of the gateway's port.
 	GatewayMAC MAC `hcl:"gateway_mac" plan:"assigned"`
 
 	// GatewayPortID is the port of the gateway.
 	GatewayPortID string `hcl:"gateway_port_id" plan:"assigned"`
 
-	// GatewayChassis are the hosts that the gateway may be on, the first choice first.
+	// GatewayChassis are the hosts that the gateway may be on, by their names in OVN,
+	// the first choice first. A gateway group has its own.
 	GatewayChassis []string `hcl:"gateway_chassis" plan:"assigned"`
 }
 
-// gatewayChassis is how many hosts a gateway may move between (BFD watches each pair).
-const gatewayChassis = 5
+// Check reports hosts that are said in two ways.
+func (r *Router) Check() error {
+	if r.GatewayGroupID != "" && len(r.AvailabilityZoneHints) > 0 {
+		return schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone_hints", Summary: "The gateway group says where the gateway is", Detail: "Take availability_zone_hints or gateway_group_id out."}
+	}
+	return nil
+}
 
 // Claims takes the gateway's addresses and chooses its hosts.
 func (r *Router) Claims(w schema.World, l schema.Ledger) error {
@@ -71,10 +97,8 @@ func (r *Router) Claims(w schema.World, l schema.Ledger) error {
 			return err
 		}
 	}
-	if len(r.GatewayChassis) == 0 {
-		r.GatewayChassis = r.chassis(w)
-	}
-	return nil
+	r.GatewayChassis, err = r.chassis(w, n)
+	return err
 }
 
 // on reports whether the gateway's addresses are of a network: not when the
@@ -88,31 +112,32 @@ func (r *Router) on(w schema.World, n schema.Ref[Network]) bool {
 	return len(r.ExternalFixedIPs) > 0
 }
 
-// chassis orders the hosts for the gateway: those that are the first choice of
-// fewest routers first, by name where that is the same.
-func (r *Router) chassis(w schema.World) []string {
-	load := map[string]int{}
-	for other := range schema.All[Router](w) {
-		if other.ID != r.ID && len(other.GatewayChassis) > 0 {
-			load[other.GatewayChassis[0]]++
+// chassis are the hosts for the gateway. A group has its own.
+func (r *Router) chassis(w schema.World, n *Network) ([]string, error) {
+	if r.GatewayGroupID != "" {
+		return nil, nil
+	}
+	return gateways(w, r.ID, "external_network_id", r.GatewayChassis, n.wires(), r.AvailabilityZoneHints)
+}
+
+// Checks reports a gateway group whose hosts are not plugged into the external
+// network.
+func (r *Router) Checks(w schema.World) error {
+	g, n := schema.Look(w, r.GatewayGroupID), schema.Look(w, r.ExternalNetworkID)
+	if g == nil || n == nil {
+		return nil
+	}
+	var without []string
+	for _, x := range w.Cloud().Chassis {
+		if slices.Contains(g.GatewayChassis, x.Name) && len(unplugged(x, n.wires())) > 0 {
+			without = append(without, x.Name)
 		}
 	}
-	var all []string
-	for _, h := range w.Cloud().Hosts {
-		if h.Chassis != "" {
-			all = append(all, h.Chassis)
-		}
+	if len(without) == 0 {
+		return nil
 	}
-	slices.SortFunc(all, func(a, b string) int {
-		if load[a] != load[b] {
-			return load[a] - load[b]
-		}
-		if a < b {
-			return -1
-		}
-		return 1
-	})
-	return all[:min(len(all), gatewayChassis)]
+	return schema.Problem{Code: "CRN-SEG-1", Attribute: "gateway_group_id", Summary: fmt.Sprintf("The group's hosts are not plugged into %s", strings.Join(n.wires(), " and ")),
+		Detail: fmt.Sprintf("Network %s is on it, and these have no bridge for it: %s. Add it to their ovn-bridge-mappings, or take them out of group %s.", n.Name, strings.Join(without, ", "), g.Name)}
 }
 
 // RouterInterface connects a router to a subnet, at the subnet's gateway address.
@@ -176,89 +201,10 @@ func (i *RouterInterface) Checks(w schema.World) error {
 			return schema.Problem{Code: "CRN-CIDR-1", Attribute: "subnet_id", Summary: "The router has an overlapping range already", Detail: fmt.Sprintf("Its gateway is on %s, which overlaps %s. A router can't tell the two apart.", s.CIDR, own.CIDR)}
 		}
 	}
-	return nil
-}
-
-// Route sends what is for a range to the next router.
-type Route struct {
-	// ID of the route.
-	ID string `hcl:"id" plan:"assigned"`
-
-	// RouterID is the router that has the route.
-	RouterID schema.Ref[Router] `hcl:"router_id" plan:"replace" hot:"router"`
-
-	// DestinationCIDR is the range.
-	DestinationCIDR netip.Prefix `hcl:"destination_cidr" plan:"replace"`
-
-	// NextHop is the next router's address, on a subnet that the router is connected to.
-	NextHop netip.Addr `hcl:"next_hop" plan:"replace"`
-}
-
-// Check reports a route between IP versions, and a range with host bits.
-func (r *Route) Check() error {
-	if r.DestinationCIDR.Addr().Is4() != r.NextHop.Is4() {
-		return schema.Problem{Code: "CRN-RT-1", Attribute: "next_hop", Summary: "The next hop is of the other IP version", Detail: fmt.Sprintf("%s can't lead to %s.", r.NextHop, r.DestinationCIDR)}
-	}
-	if r.DestinationCIDR != r.DestinationCIDR.Masked() {
-		return schema.Problem{Code: "CRN-CIDR-2", Attribute: "destination_cidr", Summary: "The range has host bits", Detail: fmt.Sprintf("Write %s.", r.DestinationCIDR.Masked())}
+	for p := range peerings(w, i.RouterID) {
+		if err := p.apart(w); err != nil {
+			return err
+		}
 	}
 	return nil
-}
-
-// Claims takes the route's place on its router.
-func (r *Route) Claims(_ schema.World, l schema.Ledger) error {
-	err := l.Claim("route of router "+string(r.RouterID), r.DestinationCIDR.String()+" "+r.NextHop.String())
-	var taken *schema.TakenError
-	if errors.As(err, &taken) {
-		return schema.Problem{Code: "CRN-RT-1", Summary: "The route is there twice", Detail: fmt.Sprintf("%s says the same. Take one of them out.", taken.Holder)}
-	}
-	return err
-}
-
-// Checks reports a next hop that the router can't reach, and a range that it is
-// connected to itself.
-func (r *Route) Checks(w schema.World) error {
-	reached := false
-	for s := range connected(w, r.RouterID) {
-		reached = reached || s.CIDR.Contains(r.NextHop)
-		if s.CIDR == r.DestinationCIDR {
-			return schema.Problem{Code: "CRN-CIDR-1", Attribute: "destination_cidr", Summary: "The router is connected to that range itself", Detail: fmt.Sprintf("The route would hide subnet %s. Use a longer prefix, or take it out.", s.Name)}
-		}
-	}
-	if !reached {
-		return schema.Problem{Code: "CRN-RT-1", Attribute: "next_hop", Summary: "The router can't reach the next hop", Detail: fmt.Sprintf("%s is on no subnet that the router is connected to. Connect one with router_interface, or by the router's gateway.", r.NextHop)}
-	}
-	return nil
-}
-
-// Follows lists what must be there before the route: the interface that leads to
-// the next hop.
-func (r *Route) Follows(w schema.World) []string {
-	var ids []string
-	for i := range schema.Where[RouterInterface](w, "router_id", string(r.RouterID)) {
-		if s := schema.Look(w, i.SubnetID); s != nil && s.CIDR.Contains(r.NextHop) {
-			ids = append(ids, i.ID)
-		}
-	}
-	return ids
-}
-
-// connected lists the subnets that a router has an address on.
-func connected(w schema.World, id schema.Ref[Router]) func(func(*Subnet) bool) {
-	return func(yield func(*Subnet) bool) {
-		for i := range schema.Where[RouterInterface](w, "router_id", string(id)) {
-			if s := schema.Look(w, i.SubnetID); s != nil && !yield(s) {
-				return
-			}
-		}
-		r := schema.Look(w, id)
-		if r == nil {
-			return
-		}
-		for _, f := range r.ExternalFixedIPs {
-			if s := schema.Look(w, f.SubnetID); s != nil && !yield(s) {
-				return
-			}
-		}
-	}
 }

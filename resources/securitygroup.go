@@ -27,7 +27,26 @@ type SecurityGroup struct {
 
 	// Rules of the group, unless they are resources of their own.
 	Rules []Rule `hcl:"rules,optional"`
+
+	// Log has each host write down which connections the group's rules allow.
+	Log *GroupLog `hcl:"log,optional"`
 }
+
+// GroupLog is what hosts write down, in ovn-controller's log.
+type GroupLog struct {
+	// Enabled switches it on.
+	Enabled *bool `hcl:"enabled,optional" default:"true"`
+	// Severity is alert, warning, notice, info or debug.
+	Severity LogSeverity `hcl:"severity,optional" default:"info"`
+	// Rate is how many lines a second a host writes at most.
+	Rate *int `hcl:"rate,optional" default:"100" check:"min=1,max=1000000"`
+}
+
+// LogSeverity is how much a line matters.
+type LogSeverity string
+
+// Values lists the severities, by OVN's names.
+func (LogSeverity) Values() []string { return []string{"alert", "warning", "notice", "info", "debug"} }
 
 // Rule is what a group allows.
 type Rule struct {

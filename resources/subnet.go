@@ -3,8 +3,11 @@ package resources
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -17,8 +20,16 @@ type Subnet struct {
 	// NetworkID is the network that the addresses belong to.
 	NetworkID schema.Ref[Network] `hcl:"network_id" plan:"replace" hot:"network"`
 
-	// CIDR is the range, for example 10.0.0.0/24.
-	CIDR netip.Prefix `hcl:"cidr" plan:"replace"`
+	// CIDR is the range, for example 10.0.0.0/24. A free one of the subnet pool, unless set.
+	CIDR netip.Prefix `hcl:"cidr,optional" plan:"assigned,replace"`
+
+	// SubnetPoolID is the pool that the range is of. The cloud's default pool where
+	// cidr says nothing, unless set.
+	SubnetPoolID schema.Ref[SubnetPool] `hcl:"subnet_pool_id,optional" plan:"assigned,replace" hot:"subnetpool"`
+
+	// PrefixLength is how long a prefix of the pool the range is. The pool's default,
+	// unless set.
+	PrefixLength int `hcl:"prefix_length,optional" plan:"assigned,replace" check:"min=1,max=128" hot:"prefixlen"`
 
 	// IPVersion is 4 or 6, as the range is.
 	IPVersion int `hcl:"ip_version" plan:"assigned"`
@@ -47,6 +58,13 @@ type Subnet struct {
 
 	// IPv6AddressMode is how ports get their addresses: slaac, dhcpv6-stateful or dhcpv6-stateless.
 	IPv6AddressMode IPv6Mode `hcl:"ipv6_address_mode,optional" plan:"replace"`
+
+	// LeaseTime is how long ports may keep what DHCP tells them. 12h, unless set.
+	LeaseTime schema.Duration `hcl:"lease_time,optional"`
+
+	// DHCPOptions are told to all ports besides, by OVN's names of them, such as
+	// ntp-server. A port's own come before them.
+	DHCPOptions map[string]string `hcl:"dhcp_options,optional"`
 
 	// DHCPServerIP is who answers DHCP: the gateway, or an address kept for it where there is none.
 	DHCPServerIP netip.Addr `hcl:"dhcp_server_ip" plan:"assigned"`
@@ -85,10 +103,19 @@ func (IPv6Mode) Values() []string {
 
 // Check reports a range, gateway and pools that do not fit each other.
 func (s *Subnet) Check() error {
+	var all schema.Problems
+	for _, name := range slices.Sorted(maps.Keys(s.DHCPOptions)) {
+		all = append(all, unknownOption("dhcp_options", name)...)
+	}
+	if s.LeaseTime < 0 || s.LeaseTime > schema.Duration(math.MaxUint32*time.Second) || time.Duration(s.LeaseTime)%time.Second != 0 {
+		all = append(all, schema.Problem{Code: "CRN-VER", Attribute: "lease_time", Summary: "DHCP can't tell such a time", Detail: "A lease is a whole number of seconds (RFC 2132), such as 12h."})
+	}
+	if !s.CIDR.IsValid() {
+		return all.Err() // the pool's to choose
+	}
 	if s.CIDR != s.CIDR.Masked() {
 		return schema.Problem{Code: "CRN-CIDR-2", Attribute: "cidr", Summary: "The range has host bits", Detail: fmt.Sprintf("Write %s, or a longer prefix.", s.CIDR.Masked())}
 	}
-	var all schema.Problems
 	add := func(attribute, summary, detail string) {
 		all = append(all, schema.Problem{Code: "CRN-CIDR-2", Attribute: attribute, Summary: summary, Detail: detail})
 	}
@@ -127,6 +154,9 @@ func (s *Subnet) Check() error {
 // Claims chooses the gateway and the pools, and takes the range.
 func (s *Subnet) Claims(w schema.World, l schema.Ledger) error {
 	if err := s.claim(w, l, "subnet", "subnets"); err != nil {
+		return err
+	}
+	if err := s.fromPool(w, l); err != nil {
 		return err
 	}
 	s.IPVersion = 6

@@ -4,12 +4,18 @@ package acceptance
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -43,7 +49,7 @@ func TestStories(t *testing.T) {
 	if len(files) > lab.Slots {
 		t.Fatalf("%d stories, and the lab has networks for %d", len(files), lab.Slots)
 	}
-	h := &harness{lab: l, bin: build(t), slots: map[string]lab.Slot{}}
+	h := &harness{lab: l, bin: build(t), slots: map[string]lab.Slot{}, took: map[string]time.Duration{}}
 	var alone, together []string
 	for i, f := range files {
 		h.slots[storyName(f)] = lab.SlotAt(i)
@@ -53,6 +59,7 @@ func TestStories(t *testing.T) {
 		}
 		together = append(together, f)
 	}
+	t.Cleanup(func() { t.Log(h.table()) })
 	if len(alone) > 0 {
 		t.Run("alone", func(t *testing.T) { h.run(t, alone, true) })
 	}
@@ -94,6 +101,20 @@ type harness struct {
 	lab   *lab.Lab
 	bin   string
 	slots map[string]lab.Slot // by the story's name
+
+	mu   sync.Mutex // guards took
+	took map[string]time.Duration
+}
+
+// table lists the stories with their times, the longest first.
+func (h *harness) table() string {
+	names := slices.SortedFunc(maps.Keys(h.took), func(a, b string) int { return cmp.Compare(h.took[b], h.took[a]) })
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d stories\n", len(names))
+	for _, n := range names {
+		fmt.Fprintf(&b, "%6.1f s  %s\n", h.took[n].Seconds(), n)
+	}
+	return b.String()
 }
 
 func (h *harness) run(t *testing.T, files []string, alone bool) {
@@ -160,7 +181,13 @@ func setup(env *testscript.Env) error {
 	if err := s.markLogs(); err != nil {
 		return err
 	}
-	env.Defer(func() { s.end(context.WithoutCancel(r.Context())) })
+	began := time.Now()
+	env.Defer(func() {
+		s.end(context.WithoutCancel(r.Context()))
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.took[name] = time.Since(began)
+	})
 	if err := os.WriteFile(filepath.Join(env.WorkDir, "cloud.hcl"), []byte(r.harness.lab.Cloud("cairn.db")), 0o644); err != nil {
 		return err
 	}

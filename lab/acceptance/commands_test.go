@@ -68,7 +68,7 @@ func commands() map[string]command {
 		"blocked":    {usage: "blocked FROM icmp|tcp|udp|http ADDRESS [PORT] [within D]", run: outcome("timeout")},
 		"refused":    {usage: "refused FROM tcp|udp|http ADDRESS PORT [within D]", run: outcome("refused")},
 		"resolve":    {usage: "resolve NAME @SERVER HOSTNAME [A|AAAA|PTR]", run: resolve, not: fails},
-		"flow":       {usage: "flow NAME start FROM icmp|tcp|udp ADDRESS [PORT] | flow NAME stop [lost=N] [gap=D]", run: flow},
+		"flow":       {usage: "flow NAME start FROM icmp|tcp|udp|http ADDRESS [PORT] | flow NAME stop [lost=N] [gap=D]", run: flow},
 		"nbctl":      {usage: "nbctl ARGS...", run: nbctl, not: fails},
 		"sbctl":      {usage: "sbctl ARGS...", run: sbctl, not: fails},
 		"vsctl":      {usage: "vsctl HOST ARGS...", run: vsctl, not: fails},

@@ -80,7 +80,7 @@ func dial() *cobra.Command {
 func flow() *cobra.Command {
 	var every time.Duration
 	cmd := &cobra.Command{
-		Use: "flow icmp|tcp|udp HOST [PORT]", Short: "Send until interrupted, and report losses", Args: cobra.RangeArgs(2, 3),
+		Use: "flow icmp|tcp|udp|http HOST [PORT]", Short: "Send until interrupted, and report losses", Args: cobra.RangeArgs(2, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			port, err := portOf(args)
 			if err != nil {

@@ -3,6 +3,7 @@ package traffic
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -22,16 +23,19 @@ func (r Report) String() string {
 const grace = time.Second
 
 // Flow sends a number every interval, over "icmp" or to a server of Serve over "udp"
-// or one connection of "tcp", until ctx is done. ready is called when the first came
-// back.
+// or one connection of "tcp", until ctx is done; with "http" each is a connection of its
+// own. ready is called when the first came back.
 func Flow(ctx context.Context, proto, host string, port int, interval time.Duration, ready func()) (Report, error) {
+	// A number sent may come back when the flow has ended: the channel is never full.
+	arrived := make(chan uint64, 1024)
+	if proto == "http" {
+		return measure(ctx, newcomers(context.WithoutCancel(ctx), net.JoinHostPort(host, fmt.Sprint(port)), arrived), arrived, interval, ready), nil
+	}
 	p, err := dial(context.WithoutCancel(ctx), proto, host, port)
 	if err != nil {
 		return Report{}, err
 	}
 	defer p.Close()
-	// A number sent may come back when the flow has ended: the channel is never full.
-	arrived := make(chan uint64, 1024)
 	go func() {
 		defer close(arrived)
 		for {
@@ -48,6 +52,25 @@ func Flow(ctx context.Context, proto, host string, port int, interval time.Durat
 			arrived <- n
 		}
 	}()
+	// What can't be sent is lost.
+	return measure(ctx, func(n uint64) { _ = p.send(n) }, arrived, interval, ready), nil
+}
+
+// newcomers asks for a page by a connection of its own each time.
+func newcomers(ctx context.Context, address string, arrived chan<- uint64) func(uint64) {
+	return func(n uint64) {
+		go func() {
+			ctx, cancel := context.WithTimeout(ctx, grace)
+			defer cancel()
+			if _, err := askHTTP(ctx, address); err == nil {
+				arrived <- n
+			}
+		}()
+	}
+}
+
+// measure sends until ctx is done, and counts what arrives.
+func measure(ctx context.Context, send func(uint64), arrived <-chan uint64, interval time.Duration, ready func()) Report {
 	var m meter
 	m.begin(time.Now())
 	tick := time.NewTicker(interval)
@@ -57,7 +80,7 @@ func Flow(ctx context.Context, proto, host string, port int, interval time.Durat
 		case <-ctx.Done():
 			tick.Stop()
 			m.drain(arrived, time.After(grace))
-			return m.report(), nil
+			return m.report()
 		case n, ok := <-arrived:
 			if !ok {
 				arrived = nil
@@ -67,8 +90,7 @@ func Flow(ctx context.Context, proto, host string, port int, interval time.Durat
 				ready()
 			}
 		case <-tick.C:
-			// What can't be sent is lost.
-			_ = p.send(m.next())
+			send(m.next())
 		}
 	}
 }

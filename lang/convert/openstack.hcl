@@ -163,12 +163,18 @@ type "openstack_networking_quota_v2" {
   merge = "project_id"
   rename = {
     floatingip          = "floating_ips", network = "networks", port = "ports", router = "routers", security_group = "security_groups"
-    security_group_rule = "security_group_rules", subnet = "subnets"
+    security_group_rule = "security_group_rules", subnet = "subnets", subnetpool = "subnet_pools"
   }
-  lose = { rbac_policy = "policies are not in cairn yet", subnetpool = "pools are not in cairn yet" }
+  lose = { rbac_policy = "policies are not in cairn yet" }
 }
 
-type "openstack_lb_quota_v2" { later = "quota, with load balancers" }
+type "openstack_lb_quota_v2" {
+  to     = "quota"
+  same   = "project_id"
+  merge  = "project_id"
+  rename = { loadbalancer = "load_balancers", listener = "lb_listeners", pool = "lb_pools", member = "lb_members", health_monitor = "lb_health_monitors" }
+  lose   = { l7_policy = "OVN looks into no connection", l7_rule = "OVN looks into no connection" }
+}
 type "openstack_dns_quota_v2" { later = "quota, with zones" }
 
 type "openstack_blockstorage_volume_v3" {
@@ -238,9 +244,9 @@ type "openstack_images_image_access_accept_v2" { later = "image_access" }
 
 type "openstack_networking_network_v2" {
   to   = "network"
-  same = "name description admin_state_up shared external mtu port_security_enabled dns_domain tags"
+  same = "name description admin_state_up shared external mtu port_security_enabled dns_domain qos_policy_id tags"
   lose = {
-    qos_policy_id = "policies are not in cairn yet", availability_zone_hints = "a network is in every zone that its physical network reaches", transparent_vlan = "guests' VLANs are not carried"
+    availability_zone_hints = "a network is in every zone that its physical network reaches", transparent_vlan = "guests' VLANs are not carried"
   }
   block "segments" {
     to   = "segments"
@@ -257,10 +263,11 @@ type "openstack_networking_network_v2" {
 type "openstack_networking_segment_v2" { later = "segment" }
 
 type "openstack_networking_subnet_v2" {
-  to   = "subnet"
-  same = "name description network_id cidr ip_version gateway_ip no_gateway enable_dhcp dns_nameservers ipv6_ra_mode ipv6_address_mode tags"
+  to     = "subnet"
+  same   = "name description network_id cidr ip_version gateway_ip no_gateway enable_dhcp dns_nameservers ipv6_ra_mode ipv6_address_mode prefix_length tags"
+  rename = { subnetpool_id = "subnet_pool_id" }
   lose = {
-    subnetpool_id        = "pools are not in cairn yet: write cidr", prefix_length = "pools are not in cairn yet: write cidr", service_types = "subnets serve everybody"
+    service_types        = "subnets serve everybody"
     dns_publish_fixed_ip = "DNS is not in cairn yet", segment_id = "segments are not in cairn yet"
   }
   block "allocation_pool" {
@@ -283,17 +290,26 @@ type "openstack_networking_subnet_v2" {
   }
 }
 
-type "openstack_networking_subnetpool_v2" { later = "subnet_pool" }
+type "openstack_networking_subnetpool_v2" {
+  to   = "subnet_pool"
+  same = "name description project_id prefixes default_prefixlen min_prefixlen max_prefixlen default_quota shared is_default tags"
+  drop = { ip_version = "the ranges say it" }
+  lose = { address_scope_id = "scopes are not in cairn yet" }
+  data {
+    same   = "name description default_prefixlen min_prefixlen max_prefixlen default_quota shared is_default tags"
+    rename = { subnetpool_id = "id" }
+    lose   = { address_scope_id = "write the name", ip_version = "write the name" }
+  }
+}
 type "openstack_networking_addressscope_v2" { later = "address_scope" }
 
 type "openstack_networking_subnet_route_v2" { later = "subnet_route" }
 
 type "openstack_networking_port_v2" {
   to    = "port"
-  same  = "name description network_id admin_state_up mac_address security_group_ids no_security_groups no_fixed_ip port_security_enabled dns_name tags"
+  same  = "name description network_id admin_state_up mac_address security_group_ids no_security_groups no_fixed_ip port_security_enabled dns_name qos_policy_id tags"
   reads = { all_fixed_ips = "fixed_ips[*].ip_address", all_security_group_ids = "security_group_ids" }
   drop  = { device_owner = "cairn knows what is plugged in", device_id = "cairn knows what is plugged in" }
-  lose  = { qos_policy_id = "policies are not in cairn yet" }
   block "fixed_ip" {
     to   = "fixed_ips"
     same = "subnet_id ip_address"
@@ -319,11 +335,11 @@ type "openstack_networking_port_secgroup_associate_v2" { later = "port.security_
 
 type "openstack_networking_router_v2" {
   to     = "router"
-  same   = "name description admin_state_up external_network_id enable_snat tags"
+  same   = "name description admin_state_up external_network_id enable_snat external_qos_policy_id availability_zone_hints tags"
   rename = { external_gateway = "external_network_id" }
   drop   = { distributed = "routers are distributed" }
   lose = {
-    external_subnet_ids = "write external_fixed_ips", external_qos_policy_id = "policies are not in cairn yet", availability_zone_hints = "gateways go where they fit", flavor_id = "there is one kind of router"
+    external_subnet_ids = "write external_fixed_ips", flavor_id = "there is one kind of router"
   }
   block "external_fixed_ip" {
     to   = "external_fixed_ips"
@@ -353,7 +369,7 @@ type "openstack_networking_router_routes_v2" { later = "router.routes: write a r
 type "openstack_networking_floatingip_v2" {
   also   = ["openstack_compute_floatingip_v2"]
   to     = "floating_ip"
-  same   = "description address port_id fixed_ip subnet_id tags"
+  same   = "description address port_id fixed_ip subnet_id qos_policy_id tags"
   lookup = { pool = "floating_network_id" }
   lose   = { subnet_ids = "write subnet_id", dns_name = "DNS is not in cairn yet", dns_domain = "DNS is not in cairn yet" }
 }
@@ -364,7 +380,11 @@ type "openstack_networking_floatingip_associate_v2" {
   lookup = { floating_ip = "floating_ip_id.address" }
 }
 
-type "openstack_networking_portforwarding_v2" { later = "port_forwarding" }
+type "openstack_networking_portforwarding_v2" {
+  to     = "port_forwarding"
+  same   = "description protocol external_port external_port_range internal_port internal_port_range internal_port_id internal_ip_address"
+  rename = { floatingip_id = "floating_ip_id" }
+}
 
 type "openstack_networking_secgroup_v2" {
   to   = "security_group"
@@ -384,10 +404,17 @@ type "openstack_networking_address_group_v2" {
   to   = "address_group"
   same = "name description addresses project_id"
 }
-type "openstack_networking_qos_policy_v2" { later = "qos_policy" }
-type "openstack_networking_qos_bandwidth_limit_rule_v2" { later = "qos_policy" }
-type "openstack_networking_qos_dscp_marking_rule_v2" { later = "qos_policy" }
-type "openstack_networking_qos_minimum_bandwidth_rule_v2" { later = "qos_policy" }
+type "openstack_networking_qos_policy_v2" {
+  to   = "qos_policy"
+  same = "name description project_id shared is_default tags"
+  data {
+    same   = "name description shared is_default tags"
+    rename = { qos_policy_id = "id" }
+  }
+}
+type "openstack_networking_qos_bandwidth_limit_rule_v2" { later = "qos_policy.bandwidth_limits: write the limit in its policy" }
+type "openstack_networking_qos_dscp_marking_rule_v2" { later = "qos_policy.dscp_marking: write the mark in its policy" }
+type "openstack_networking_qos_minimum_bandwidth_rule_v2" { later = "qos_policy.minimum_bandwidth: write the bandwidth in its policy" }
 type "openstack_networking_trunk_v2" { later = "trunk" }
 type "openstack_networking_rbac_policy_v2" { later = "rbac_policy" }
 type "openstack_networking_bgp_speaker_v2" { later = "bgp_speaker" }
@@ -405,12 +432,62 @@ type "openstack_vpnaas_ipsec_policy_v2" { later = "vpn_ipsec_policy" }
 type "openstack_vpnaas_endpoint_group_v2" { later = "vpn_endpoint_group" }
 type "openstack_vpnaas_site_connection_v2" { later = "vpn_site_connection" }
 type "openstack_taas_tap_mirror_v2" { later = "tap_mirror" }
-type "openstack_lb_loadbalancer_v2" { later = "load_balancer" }
-type "openstack_lb_listener_v2" { later = "lb_listener" }
-type "openstack_lb_pool_v2" { later = "lb_pool" }
-type "openstack_lb_member_v2" { later = "lb_member" }
-type "openstack_lb_members_v2" { later = "lb_members" }
-type "openstack_lb_monitor_v2" { later = "lb_health_monitor" }
+
+type "openstack_lb_loadbalancer_v2" {
+  to    = "load_balancer"
+  same  = "name description project_id vip_subnet_id vip_network_id vip_address admin_state_up tags"
+  reads = { vip_port_id = "vip_port_id" }
+  drop  = { loadbalancer_provider = "OVN balances", flavor_id = "OVN balances, without machines", availability_zone = "OVN balances in every zone" }
+  lose = {
+    security_group_ids = "OVN balances before the rules of ports: write them for the members' ports", vip_qos_policy_id = "write qos_policy_id on the members' ports"
+  }
+}
+
+type "openstack_lb_listener_v2" {
+  to   = "lb_listener"
+  same = "name description project_id protocol protocol_port loadbalancer_id default_pool_id connection_limit admin_state_up tags"
+  lose = {
+    timeout_client_data         = "OVN looks into no connection", timeout_member_connect = "OVN looks into no connection", timeout_member_data = "OVN looks into no connection", timeout_tcp_inspect = "OVN looks into no connection"
+    default_tls_container_ref   = "keep certificates on the members", sni_container_refs = "keep certificates on the members", client_authentication = "keep certificates on the members"
+    client_ca_tls_container_ref = "keep certificates on the members", client_crl_container_ref = "keep certificates on the members"
+    tls_ciphers                 = "keep certificates on the members", tls_versions = "keep certificates on the members", alpn_protocols = "keep certificates on the members"
+    hsts_max_age                = "members speak HTTP themselves", hsts_include_subdomains = "members speak HTTP themselves", hsts_preload = "members speak HTTP themselves", insert_headers = "members see the client's own address"
+    allowed_cidrs               = "write rules for the members' ports"
+  }
+}
+
+type "openstack_lb_pool_v2" {
+  to   = "lb_pool"
+  same = "name description project_id protocol lb_method loadbalancer_id listener_id admin_state_up tags"
+  lose = {
+    alpn_protocols = "keep certificates on the members", ca_tls_container_ref = "keep certificates on the members", crl_container_ref = "keep certificates on the members", tls_enabled = "keep certificates on the members"
+    tls_ciphers    = "keep certificates on the members", tls_container_ref = "keep certificates on the members", tls_versions = "keep certificates on the members"
+  }
+  block "persistence" {
+    to   = "persistence"
+    same = "type timeout"
+    lose = { cookie_name = "OVN reads no cookies", granularity = "clients are told apart by whole addresses" }
+  }
+}
+
+type "openstack_lb_member_v2" {
+  to   = "lb_member"
+  same = "name pool_id address protocol_port subnet_id weight admin_state_up"
+  drop = { project_id = "it is the pool's" }
+  lose = { monitor_address = "members are checked where they listen", monitor_port = "members are checked where they listen", backup = "OVN has no members in reserve", tags = "members have none" }
+}
+
+type "openstack_lb_members_v2" { later = "lb_member: write one for each" }
+
+type "openstack_lb_monitor_v2" {
+  to   = "lb_health_monitor"
+  same = "name pool_id type delay timeout max_retries max_retries_down admin_state_up"
+  drop = { project_id = "it is the pool's" }
+  lose = {
+    http_method = "OVN checks connections", url_path = "OVN checks connections", http_version = "OVN checks connections", expected_codes = "OVN checks connections", domain_name = "OVN checks connections"
+    tags        = "monitors have none"
+  }
+}
 type "openstack_lb_l7policy_v2" { later = "lb_l7_policy" }
 type "openstack_lb_l7rule_v2" { later = "lb_l7_rule" }
 type "openstack_lb_flavor_v2" { later = "lb_flavor" }

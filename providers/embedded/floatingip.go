@@ -26,6 +26,9 @@ func leads(t *tx, f *resources.FloatingIP, id schema.Ref[resources.Port], fixed 
 	if id == "" {
 		return nil
 	}
+	for x := range schema.Where[resources.PortForwarding](t, "floating_ip_id", f.ID) {
+		return refused("port_forwarding %s leads a port of the address elsewhere", x.ID)
+	}
 	p := schema.Look(t, id)
 	if p == nil { // it may have gone since
 		return refused("there is no port %s", id)
@@ -62,6 +65,9 @@ func leading(floating string, port schema.Ref[resources.Port], fixed netip.Addr)
 func floatingInUse(t *tx, f *resources.FloatingIP) error {
 	for a := range schema.Where[resources.FloatingIPAssociation](t, "floating_ip_id", f.ID) {
 		return refused("association %s leads the address to a port", a.ID)
+	}
+	for x := range schema.Where[resources.PortForwarding](t, "floating_ip_id", f.ID) {
+		return refused("port_forwarding %s leads a port of the address on", x.ID)
 	}
 	return nil
 }

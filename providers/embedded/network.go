@@ -17,9 +17,14 @@ func (c *Cloud) network() {
 	add(c, table[resources.Route]{check: checkRoute, holds: routeHolds})
 	add(c, table[resources.FloatingIP]{check: checkFloatingIP, holds: floatingHolds, inUse: floatingInUse})
 	add(c, table[resources.FloatingIPAssociation]{check: checkAssociation, holds: associationHolds})
+	add(c, table[resources.RouterPeering]{check: checkPeering, holds: peeringHolds})
+	add(c, table[resources.GatewayGroup]{inUse: gatewayGroupInUse})
+	add(c, table[resources.SubnetPool]{check: checkSubnetPool, inUse: subnetPoolInUse})
+	add(c, table[resources.QoSPolicy]{inUse: policyInUse})
 	add(c, table[resources.AddressGroup]{inUse: addressGroupInUse})
 	add(c, table[resources.SecurityGroup]{check: speakable, inUse: groupInUse, parts: rulesOf, later: []string{"rules.remote_group_id"}})
 	add(c, table[resources.SecurityGroupRule]{check: speakableRule, holds: ruleHolds, later: []string{"remote_group_id"}})
+	c.balancers()
 }
 
 // geneveOverhead is what geneve over IPv4 adds to each packet (RFC 8926).
@@ -41,6 +46,9 @@ func checkNetwork(t *tx, _ schema.World, had, want *resources.Network) error {
 		if want.MTU > room {
 			return refused("an mtu of %d does not fit a segment that carries %d", want.MTU, room)
 		}
+	}
+	if err := want.Checks(t); err != nil {
+		return refused("%v", err)
 	}
 	if had == nil || !had.External || want.External {
 		return nil

@@ -21,6 +21,9 @@ func checkPort(t *tx, _ schema.World, _, want *resources.Port) error {
 			return err
 		}
 	}
+	if err := want.Checks(t); err != nil {
+		return refused("%v", err)
+	}
 	return nil
 }
 
@@ -39,6 +42,9 @@ func portInUse(t *tx, p *resources.Port) error {
 	}
 	if len(by) > 0 {
 		return refused("%s is plugged into the port", strings.Join(by, ", "))
+	}
+	for b := range schema.Where[resources.LoadBalancer](t, "vip_port_id", p.ID) {
+		return refused("load balancer %s has its address by the port", b.ID)
 	}
 	return nil
 }

@@ -60,6 +60,11 @@ func routerInUse(t *tx, r *resources.Router) error {
 	for i := range schema.Where[resources.RouterInterface](t, "router_id", r.ID) {
 		return refused("the router has an interface on subnet %s", i.SubnetID)
 	}
+	for _, end := range []string{"router_id", "peer_router_id"} {
+		for p := range schema.Where[resources.RouterPeering](t, end, r.ID) {
+			return refused("peering %s joins the router with another one", p.ID)
+		}
+	}
 	return nil
 }
 
@@ -125,5 +130,8 @@ func reached(t *tx, id schema.Ref[resources.Router]) []netip.Prefix {
 
 func routeHolds(_ *tx, r *resources.Route) []hold {
 	says := r.DestinationCIDR.String() + " by " + r.NextHop.String()
+	if r.Policy == resources.BySource {
+		says = "what is from " + says
+	}
 	return []hold{{"route of router " + string(r.RouterID), says, "a route to " + says}}
 }

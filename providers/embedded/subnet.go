@@ -8,6 +8,14 @@ import (
 )
 
 func checkSubnet(t *tx, _ schema.World, _, want *resources.Subnet) error {
+	if !want.CIDR.IsValid() {
+		return refused("a subnet needs a range")
+	}
+	if p := schema.Look(t, want.SubnetPoolID); p != nil {
+		if err := fromPool(t, p, want); err != nil {
+			return err
+		}
+	}
 	for other := range schema.Where[resources.Subnet](t, "network_id", string(want.NetworkID)) {
 		if other.ID != want.ID && other.CIDR.Overlaps(want.CIDR) {
 			return refused("%s overlaps subnet %s (%s) of the network", want.CIDR, other.ID, other.CIDR)
@@ -71,6 +79,37 @@ func subnetInUse(t *tx, s *resources.Subnet) error {
 	}
 	for f := range schema.Where[resources.FloatingIP](t, "subnet_id", s.ID) {
 		return refused("floating address %s is of the subnet", f.Address)
+	}
+	for m := range schema.Where[resources.LBMember](t, "subnet_id", s.ID) {
+		return refused("member %s of a load balancer is on the subnet", m.ID)
+	}
+	return nil
+}
+
+// fromPool refuses a range that is outside its pool, or that another subnet has a
+// part of.
+func fromPool(t *tx, p *resources.SubnetPool, s *resources.Subnet) error {
+	if !p.Holds(s.CIDR) {
+		return refused("%s is outside subnet pool %s", s.CIDR, p.ID)
+	}
+	for other := range schema.Where[resources.Subnet](t, "subnet_pool_id", p.ID) {
+		if other.ID != s.ID && other.CIDR.Overlaps(s.CIDR) {
+			return refused("%s overlaps %s of subnet %s, from the same pool", s.CIDR, other.CIDR, other.ID)
+		}
+	}
+	return nil
+}
+
+func checkSubnetPool(t *tx, _ schema.World, _, want *resources.SubnetPool) error {
+	if err := want.Checks(t); err != nil {
+		return refused("%v", err)
+	}
+	return nil
+}
+
+func subnetPoolInUse(t *tx, p *resources.SubnetPool) error {
+	for s := range schema.Where[resources.Subnet](t, "subnet_pool_id", p.ID) {
+		return refused("subnet %s has a part of the pool", s.ID)
 	}
 	return nil
 }

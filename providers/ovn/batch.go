@@ -20,6 +20,14 @@ import (
 // cluster holds its elections meanwhile.
 const maxOps = 1000
 
+// bulkOps bounds the transactions of what one can't hold: the server takes several
+// of them in half the time of a large one.
+const bulkOps = 200
+
+// inFlight is how many transactions are under way at once: one is written while
+// the server is at another.
+const inFlight = 2
+
 // maxTries bounds how often a change is laid out again because others wrote to
 // the same rows meanwhile, or because the connection broke off.
 const maxTries = 4
@@ -30,9 +38,13 @@ type job struct {
 	what   string  // port 5f0c...
 	object any     // what the call answers with
 	fresh  bool    // nothing of it is thought to be there
+	part   *part   // what it writes, laid out beforehand as if it were fresh
 	tries  int
 	up     bool // a port of it is in use
 	err    error
+
+	readers []any  // whose rows may hang on it
+	after   []*job // that must land before it
 }
 
 // answer is the object as it is now.
@@ -53,37 +65,42 @@ type owner struct {
 	former []rows.Row // what it came to before, as far as a record tells
 }
 
-// Batch makes several changes in as few transactions as their order allows. Who
-// asks first is served first; waiting for the chassis overlaps.
+// Batch makes several changes in as few transactions as their order allows.
+// Calls overlap: one is laid out while another writes, and waiting for the
+// chassis holds nobody up.
 func (d *Driver) Batch(ctx context.Context, w schema.World, changes []providers.Change) []providers.Result {
+	b := &batch{Driver: d, ctx: ctx, settled: map[string]bool{}}
 	jobs := make([]*job, len(changes))
-	cfg, err := d.write(ctx, w, changes, jobs)
-	if err == nil {
-		err = d.await(ctx, cfg)
+	batched := make(map[string]bool, len(changes))
+	for i, c := range changes {
+		jobs[i] = b.job(w, c)
+		for _, n := range c.After {
+			jobs[i].after = append(jobs[i].after, jobs[n])
+			b.ordered = true
+		}
+		batched[jobs[i].owners[0].id] = true
 	}
+	b.write(w, jobs, batched)
+	late := d.await(ctx, b.cfg)
 	results := make([]providers.Result, len(changes))
 	for i, j := range jobs {
-		results[i] = providers.Result{Object: j.answer(), Err: errors.Join(j.err, err)}
-		if j.err != nil {
-			results[i].Err = j.err
+		results[i] = providers.Result{Object: j.answer(), Err: j.err}
+		if j.err == nil && late != nil {
+			results[i].Err = fmt.Errorf("%s: %w", j.what, late)
 		}
 	}
 	return results
 }
 
-func (d *Driver) write(ctx context.Context, w schema.World, changes []providers.Change, jobs []*job) (cfg int, err error) {
-	d.writing.Lock()
-	defer d.writing.Unlock()
-	b := &batch{Driver: d, ctx: ctx, settled: map[string]bool{}}
-	batched := map[string]bool{}
-	for _, c := range changes {
-		batched[d.id(or(c.Want, c.Have))] = true
-	}
-	for i, c := range changes {
-		jobs[i] = b.job(w, c, batched)
+func (b *batch) write(w schema.World, jobs []*job, batched map[string]bool) {
+	b.writing.Lock()
+	defer b.writing.Unlock()
+	for _, j := range jobs {
+		if err := b.admit(w, j, batched); err != nil && j.err == nil {
+			j.err = fmt.Errorf("%s: %w", j.what, err)
+		}
 	}
 	b.run(jobs)
-	return b.cfg, nil
 }
 
 func or(a, b any) any {
@@ -97,46 +114,56 @@ func or(a, b any) any {
 type batch struct {
 	*Driver
 	ctx context.Context
-	now *snapshot // of the rows that jobs touch
 	// settled are the neighbours whose rows have been written
 	settled map[string]bool
+	// ordered: some jobs must not land before others
+	ordered bool
 	cfg     int // what NB_Global.nb_cfg is after the last transaction; 0: nobody waits
 }
 
-// job lays out what a change means: the rows of the object, and of those already
-// there whose rows hang on it.
-func (b *batch) job(w schema.World, c providers.Change, batched map[string]bool) *job {
+// job says what a change means for the object itself.
+func (b *batch) job(w schema.World, c providers.Change) *job {
 	subject := or(c.Want, c.Have)
 	t := b.types.ByGo(reflect.TypeOf(subject).Elem())
-	j := &job{what: t.Name + " " + b.id(subject), object: c.Want, fresh: c.Have == nil}
-	if err := b.ctx.Err(); err != nil {
-		j.err = fmt.Errorf("%s: %w", j.what, err)
-		return j
-	}
 	own := owner{id: b.id(subject)}
-	var readers []any
+	j := &job{what: t.Name + " " + own.id, object: c.Want, fresh: c.Have == nil}
 	if c.Have != nil {
 		own.former = rows.Of(w, c.Have)
-		readers = rows.Readers(w, c.Have)
+		j.readers = rows.Readers(w, c.Have)
 	}
 	if c.Want != nil {
 		own.wanted = rows.Of(w, c.Want)
-		readers = append(readers, rows.Readers(w, c.Want)...)
-		if err := b.fits(own.wanted); err != nil {
-			j.err = fmt.Errorf("%s: %w", j.what, err)
-		}
+		j.readers = append(j.readers, rows.Readers(w, c.Want)...)
 	}
 	j.owners = []owner{own}
-	if len(readers) == 0 && j.fresh && b.index == nil { // the server says when it is there already
-		return j
+	if err := b.ctx.Err(); err != nil {
+		j.err = fmt.Errorf("%s: %w", j.what, err)
+	}
+	if j.fresh {
+		j.part = b.lay(j, nil)
+	}
+	return j
+}
+
+// admit adds what a change means for others: for those already there whose rows
+// hang on the object.
+func (b *batch) admit(w schema.World, j *job, batched map[string]bool) error {
+	if j.err != nil {
+		return j.err
+	}
+	own := &j.owners[0]
+	if err := b.fits(own.wanted); err != nil {
+		return err
+	}
+	if len(j.readers) == 0 && j.fresh && b.index == nil { // the server says when it is there already
+		return nil
 	}
 	known, err := b.known(b.ctx)
 	if err != nil {
-		j.err = fmt.Errorf("%s: %w", j.what, err)
-		return j
+		return err
 	}
 	met := map[string]bool{}
-	for _, r := range readers {
+	for _, r := range j.readers {
 		id := b.id(r)
 		if met[id] || batched[id] || len(known.owned[id]) == 0 {
 			continue
@@ -147,34 +174,134 @@ func (b *batch) job(w schema.World, c providers.Change, batched map[string]bool)
 	if len(known.owned[own.id]) > 0 {
 		j.fresh = false
 	}
-	return j
+	return nil
 }
 
 // run brings jobs to their ends.
 func (b *batch) run(jobs []*job) {
-	var open []*job
-	for _, j := range jobs {
-		if j.err == nil {
-			open = append(open, j)
-		}
-	}
-	if err := b.read(open); err != nil {
+	open := alive(jobs)
+	now, err := b.read(open)
+	if err != nil {
 		fail(open, err)
 		return
 	}
-	for len(open) > 0 {
-		c := newChunk()
-		n := 0
-		for n < len(open) {
-			p := b.lay(open[n])
-			if n > 0 && c.size()+p.cost() > maxOps {
-				break
-			}
-			c.add(open[n], p)
-			n++
+	for _, j := range open {
+		if j.part == nil || !j.fresh || len(j.owners) > 1 {
+			j.part = b.lay(j, now)
 		}
-		b.send(c)
-		open = open[n:]
+	}
+	limit := maxOps
+	if _, left := gather(open, maxOps); len(left) > 0 {
+		limit = bulkOps
+	}
+	var flying []*flight
+	for len(open) > 0 {
+		var c *chunk
+		if c, open = gather(alive(open), limit); len(c.jobs) == 0 {
+			break
+		}
+		if f := b.send(c); f != nil {
+			flying = append(flying, f)
+		}
+		if len(flying) > 0 && (len(flying) == inFlight || b.ordered) {
+			flying = b.land(flying)
+		}
+	}
+	for len(flying) > 0 {
+		flying = b.land(flying)
+	}
+}
+
+// gather puts as many jobs into a chunk as fit, one at least.
+func gather(jobs []*job, limit int) (c *chunk, left []*job) {
+	c = newChunk()
+	for n, j := range jobs {
+		if n > 0 && c.size()+len(j.part.ops) > limit {
+			return c, jobs[n:]
+		}
+		c.add(j, j.part)
+	}
+	return c, nil
+}
+
+// alive are the jobs that may go on: those that have not failed, nor come after
+// one that has.
+func alive(jobs []*job) []*job {
+	var all []*job
+	for _, j := range jobs {
+		if j.err == nil && slices.ContainsFunc(j.after, func(a *job) bool { return a.err != nil }) {
+			j.err = fmt.Errorf("%s: %w", j.what, providers.ErrAfter)
+		}
+		if j.err == nil {
+			all = append(all, j)
+		}
+	}
+	return all
+}
+
+// A flight is a chunk that is under way.
+type flight struct {
+	*chunk
+	results []ovsdb.OperationResult
+	err     error
+	done    chan struct{}
+}
+
+// send commits a chunk; nil when there is nothing to.
+func (b *batch) send(c *chunk) *flight {
+	if c.empty() {
+		return nil
+	}
+	var counter []ovsdb.Operation
+	if b.waits() {
+		counter = count()
+	}
+	ops := c.operations(counter)
+	if b.sent != nil {
+		b.sent(ops)
+	}
+	f := &flight{chunk: c, done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		f.results, f.err = b.nb.transact(b.ctx, ops...)
+	}()
+	return f
+}
+
+// land waits for the first of some chunks. When it was refused, those behind it
+// may have been for its sake: they are tried again after it is dealt with.
+func (b *batch) land(flying []*flight) []*flight {
+	first, rest := flying[0], flying[1:]
+	<-first.done
+	if first.err == nil {
+		b.landed(first.chunk, first.results)
+		return rest
+	}
+	var undone []*job
+	for _, f := range rest {
+		if <-f.done; f.err == nil {
+			b.landed(f.chunk, f.results)
+		} else {
+			undone = append(undone, f.jobs...)
+		}
+	}
+	b.failed(first.chunk, first.err)
+	if len(undone) > 0 {
+		b.run(undone)
+	}
+	return nil
+}
+
+// failed deals with a chunk that did not land. A refusal fails only who is to blame.
+func (b *batch) failed(c *chunk, err error) {
+	var no *refusal
+	switch {
+	case errors.As(err, &no):
+		b.refused(c, no)
+	case errors.Is(err, errLost) && b.nb.back(b.ctx) == nil:
+		b.again(c.jobs, err) // reading back tells whether it was done
+	default:
+		fail(c.jobs, err)
 	}
 }
 
@@ -187,7 +314,7 @@ func fail(jobs []*job, err error) {
 }
 
 // read looks at what is there of jobs that are not all new.
-func (b *batch) read(jobs []*job) error {
+func (b *batch) read(jobs []*job) (*snapshot, error) {
 	var wanted []rows.Row
 	also := map[string]string{}
 	for _, j := range jobs {
@@ -206,41 +333,10 @@ func (b *batch) read(jobs []*job) error {
 			}
 		}
 	}
-	b.now = newSnapshot()
 	if len(wanted)+len(also) == 0 {
-		return nil
+		return newSnapshot(), nil
 	}
-	s, err := b.fetch(b.ctx, wanted, also)
-	if err == nil {
-		b.now = s
-	}
-	return err
-}
-
-// send commits a chunk. A refusal fails only who is to blame.
-func (b *batch) send(c *chunk) {
-	if c.empty() {
-		return
-	}
-	if b.sent != nil {
-		b.sent(c.operations(nil))
-	}
-	var counter []ovsdb.Operation
-	if b.waits() {
-		counter = count()
-	}
-	results, err := b.nb.transact(b.ctx, c.operations(counter)...)
-	var no *refusal
-	switch {
-	case err == nil:
-		b.landed(c, results)
-	case errors.As(err, &no):
-		b.refused(c, no)
-	case errors.Is(err, errLost) && b.ctx.Err() == nil && b.nb.back(b.ctx) == nil:
-		b.again(c.jobs, err) // reading back tells whether it was done
-	default:
-		fail(c.jobs, err)
-	}
+	return b.fetch(b.ctx, wanted, also)
 }
 
 // count says that NB_Global.nb_cfg goes up by one, and asks what it is then.
@@ -331,13 +427,13 @@ func (b *batch) again(jobs []*job, why error) {
 }
 
 // lay says what is to be written for a job, given what is there.
-func (b *batch) lay(j *job) *part {
+func (b *batch) lay(j *job, now *snapshot) *part {
 	p := &part{job: j}
 	for i, o := range j.owners {
 		if i > 0 && b.settled[o.id] {
 			continue
 		}
-		there := b.now
+		there := now
 		if i == 0 && j.fresh {
 			there = newSnapshot()
 		}
@@ -346,7 +442,7 @@ func (b *batch) lay(j *job) *part {
 			wanted[r.ID] = true
 			b.layRow(p, there, r)
 		}
-		for id, places := range b.leftovers(o, wanted) {
+		for id, places := range b.leftovers(o, wanted, i == 0 && j.fresh) {
 			h, ok := there.rows[id]
 			if !ok || h.owner() != o.id {
 				continue
@@ -366,14 +462,14 @@ func (b *batch) lay(j *job) *part {
 
 // leftovers are rows of an object that it does not come to any more, with where
 // they are.
-func (b *batch) leftovers(o owner, wanted map[string]bool) map[string][]rows.Place {
+func (b *batch) leftovers(o owner, wanted map[string]bool, fresh bool) map[string][]rows.Place {
 	all := map[string][]rows.Place{}
 	for _, r := range o.former {
 		if !wanted[r.ID] {
 			all[r.ID] = r.Into
 		}
 	}
-	if b.index != nil {
+	if b.index != nil && !fresh {
 		for _, id := range b.index.owned[o.id] {
 			if !wanted[id] {
 				all[id] = b.index.rows[id].places

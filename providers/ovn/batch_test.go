@@ -69,11 +69,11 @@ func TestTranscript(t *testing.T) {
 	w := newWorld(app)
 	d := Open(providertest.Cloud(), cloud.OVN{})
 	d.tables, d.index = map[string]layout{}, newIndex(newSnapshot())
-	b := &batch{Driver: d, ctx: t.Context(), settled: map[string]bool{}, now: newSnapshot()}
+	b := &batch{Driver: d, ctx: t.Context(), settled: map[string]bool{}}
 	c := newChunk()
 	for _, o := range app.Objects() {
-		j := b.job(w, providers.Change{Want: o}, map[string]bool{})
-		c.add(j, b.lay(j))
+		j := b.job(w, providers.Change{Want: o})
+		c.add(j, b.lay(j, nil))
 	}
 	got := transcript(canonical(c.operations(nil)))
 	const file = "testdata/app.txt"
@@ -347,12 +347,16 @@ func TestOlderServer(t *testing.T) {
 	app := providertest.NewApp()
 	w := newWorld(app)
 	drv := d.driver()
+	fits, err := drv.Fits(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, o := range []any{app.Inside, app.Web, app.Inside4} {
-		if err := drv.Fits(t.Context(), w, o); err != nil {
+		if err := fits(w, o); err != nil {
 			t.Errorf("%T: %v", o, err)
 		}
 	}
-	err = drv.Fits(t.Context(), w, app.Router)
+	err = fits(w, app.Router)
 	if err == nil || !strings.Contains(err.Error(), "NAT.gateway_port") || !strings.Contains(err.Error(), "6.1.0") {
 		t.Errorf("a router needs NAT.gateway_port: %v", err)
 	}

@@ -39,9 +39,6 @@ type part struct {
 	deleted         []string
 }
 
-// cost is the most operations that the part can come to.
-func (p *part) cost() int { return len(p.ops) + len(p.joins) + len(p.leaves) + len(p.needs) }
-
 func (p *part) join(places []rows.Place, r rows.Row) {
 	for _, place := range places {
 		p.joins = append(p.joins, member{place, r.ID})
@@ -112,8 +109,8 @@ func (c *chunk) add(j *job, p *part) {
 		}
 	}
 	for _, n := range p.needs {
-		if !slices.Contains(c.needs[n], j) {
-			c.needs[n] = append(c.needs[n], j)
+		if jobs := c.needs[n]; len(jobs) == 0 || jobs[len(jobs)-1] != j {
+			c.needs[n] = append(jobs, j)
 		}
 	}
 	for _, m := range p.joins {
@@ -130,7 +127,9 @@ func (c *chunk) add(j *job, p *part) {
 }
 
 // size is about how many operations the chunk comes to.
-func (c *chunk) size() int { return len(c.ops) + len(c.gone) + len(c.needs) + len(c.joins) + len(c.leaves) + 2 }
+func (c *chunk) size() int {
+	return len(c.ops) + len(c.gone) + len(c.needs) + len(c.joins) + len(c.leaves) + 2
+}
 
 func (c *chunk) empty() bool { return len(c.ops)+len(c.gone)+len(c.joins)+len(c.leaves) == 0 }
 

@@ -70,6 +70,16 @@ func (d *Driver) System() providers.System {
 	realise[resources.AddressGroup](d, s.Handles)
 	realise[resources.SecurityGroup](d, s.Handles)
 	realise[resources.SecurityGroupRule](d, s.Handles)
+	realise[resources.QoSPolicy](d, s.Handles)
+	realise[resources.SubnetPool](d, s.Handles)
+	realise[resources.GatewayGroup](d, s.Handles)
+	realise[resources.RouterPeering](d, s.Handles)
+	realise[resources.PortForwarding](d, s.Handles)
+	realise[resources.LoadBalancer](d, s.Handles)
+	realise[resources.LBListener](d, s.Handles)
+	realise[resources.LBPool](d, s.Handles)
+	realise[resources.LBMember](d, s.Handles)
+	realise[resources.LBHealthMonitor](d, s.Handles)
 	return s
 }
 
@@ -113,12 +123,12 @@ func (d *Driver) layouts(ctx context.Context) (map[string]layout, map[string]boo
 }
 
 // Fits reports columns that an object needs and the connected server has not.
-func (d *Driver) Fits(ctx context.Context, w schema.World, object any) error {
+func (d *Driver) Fits(ctx context.Context) (func(w schema.World, object any) error, error) {
 	_, missing, err := d.layouts(ctx)
 	if err != nil || len(missing) == 0 {
-		return err
+		return nil, err
 	}
-	return d.fits(rows.Of(w, object))
+	return func(w schema.World, object any) error { return d.fits(rows.Of(w, object)) }, nil
 }
 
 func (d *Driver) fits(wanted []rows.Row) error {

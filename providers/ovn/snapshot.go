@@ -99,9 +99,15 @@ func (d *Driver) fetch(ctx context.Context, wanted []rows.Row, also map[string]s
 	}
 	var ops []ovsdb.Operation
 	var asked []question
-	ask := func(table, id string) {
+	ask := func(table, id string, wanted map[string]any) {
 		l := layouts[table]
-		ops = append(ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: table, Where: is(id), Columns: slices.Concat([]string{"_uuid"}, l.own, live[table])})
+		columns := slices.Concat([]string{"_uuid"}, l.own, live[table])
+		for _, name := range l.members { // some rows decide on their members themselves
+			if wanted[name] != nil {
+				columns = append(columns, name)
+			}
+		}
+		ops = append(ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: table, Where: is(id), Columns: columns})
 		asked = append(asked, question{table: table})
 	}
 	known := map[string]bool{}
@@ -110,7 +116,7 @@ func (d *Driver) fetch(ctx context.Context, wanted []rows.Row, also map[string]s
 			continue
 		}
 		known[r.ID] = true
-		ask(r.Table, r.ID)
+		ask(r.Table, r.ID, r.Columns)
 		for _, p := range r.Into {
 			ops = append(ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: p.Table, Columns: []string{"_uuid"},
 				Where: append(is(p.ID), ovsdb.NewCondition(p.Column, ovsdb.ConditionIncludes, ovsdb.UUID{GoUUID: r.ID}))})
@@ -119,7 +125,7 @@ func (d *Driver) fetch(ctx context.Context, wanted []rows.Row, also map[string]s
 	}
 	for id, table := range also {
 		if !known[id] {
-			ask(table, id)
+			ask(table, id, nil)
 		}
 	}
 	s := newSnapshot()

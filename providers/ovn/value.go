@@ -25,13 +25,19 @@ func wire(v any) any {
 		}
 		return ovsdb.OvsSet{GoSet: all}
 	case rows.Map:
-		all := make(map[any]any, len(v))
-		for k, e := range v {
-			all[k] = e
-		}
-		return ovsdb.OvsMap{GoMap: all}
+		return wireMap(v)
+	case rows.Numbers:
+		return wireMap(v)
 	}
 	return v
+}
+
+func wireMap[V any](m map[string]V) ovsdb.OvsMap {
+	all := make(map[any]any, len(m))
+	for k, e := range m {
+		all[k] = e
+	}
+	return ovsdb.OvsMap{GoMap: all}
 }
 
 // A value is a column in one form, whatever it came from: a map of texts, a
@@ -68,6 +74,10 @@ func canonMap(v any) map[string]string {
 	switch v := v.(type) {
 	case rows.Map:
 		maps.Copy(all, v)
+	case rows.Numbers:
+		for k, e := range v {
+			all[k] = atom(e)
+		}
 	case ovsdb.OvsMap:
 		for k, e := range v.GoMap {
 			all[atom(k)] = atom(e)

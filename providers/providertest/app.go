@@ -50,7 +50,12 @@ func mac(s string) resources.MAC {
 // An App is a small network with three tiers: web servers that the internet
 // reaches, an application that web servers reach, a database that only the
 // application reaches. The groups of web servers and application name each other.
+// A load balancer stands before the application, and a second router, with a
+// laboratory behind it, is the first one's peer.
 type App struct {
+	Gold, Usual                      *resources.QoSPolicy
+	Gateways                         *resources.GatewayGroup
+	Ranges                           *resources.SubnetPool
 	Public, Inside                   *resources.Network
 	Public4, Inside4, Inside6        *resources.Subnet
 	WebGroup, AppGroup, DBGroup      *resources.SecurityGroup
@@ -61,23 +66,44 @@ type App struct {
 	Web, App, DB, Open, Closed       *resources.Port
 	WebAddress, AppAddress, Floating *resources.FloatingIP
 	Leads                            *resources.FloatingIPAssociation
+
+	Lab                     *resources.Network
+	Lab4                    *resources.Subnet
+	LabRouter               *resources.Router
+	LabInterface            *resources.RouterInterface
+	Peering                 *resources.RouterPeering
+	Bench, Shared           *resources.Port
+	VIP                     *resources.Port
+	Front                   *resources.LoadBalancer
+	Pool, Datagrams         *resources.LBPool
+	Listener, UDP           *resources.LBListener
+	MemberApp, MemberBench  *resources.LBMember
+	Resting                 *resources.LBMember
+	Monitor                 *resources.LBHealthMonitor
+	Forwarded, FrontAddress *resources.FloatingIP
+	Forwarding              *resources.PortForwarding
 }
 
 // NewApp makes the objects of the app as a plan would: everything is chosen.
 func NewApp() *App {
 	a := &App{}
+	a.policies()
 	a.networks()
 	a.groups()
 	a.router()
 	a.ports()
 	a.floating()
+	a.laboratory()
+	a.balancer()
 	return a
 }
 
 // Objects lists the app in an order in which it can be made.
 func (a *App) Objects() []any {
-	return []any{a.Public, a.Inside, a.Public4, a.Inside4, a.Inside6, a.WebGroup, a.AppGroup, a.DBGroup, a.DBFromApp, a.Router,
-		a.Interface4, a.Interface6, a.Route, a.Web, a.App, a.DB, a.Open, a.Closed, a.WebAddress, a.AppAddress, a.Floating, a.Leads}
+	return []any{a.Gold, a.Usual, a.Gateways, a.Ranges, a.Public, a.Inside, a.Public4, a.Inside4, a.Inside6, a.WebGroup, a.AppGroup, a.DBGroup, a.DBFromApp, a.Router,
+		a.Interface4, a.Interface6, a.Route, a.Web, a.App, a.DB, a.Open, a.Closed, a.WebAddress, a.AppAddress, a.Floating, a.Leads,
+		a.Lab, a.Lab4, a.LabRouter, a.LabInterface, a.Peering, a.Bench, a.Shared, a.VIP, a.Front, a.Pool, a.Listener, a.UDP, a.Datagrams,
+		a.MemberApp, a.MemberBench, a.Resting, a.Monitor, a.Forwarded, a.Forwarding, a.FrontAddress}
 }
 
 func (a *App) networks() {
@@ -101,7 +127,7 @@ func (a *App) networks() {
 
 func newSubnet(name, network, prefix, gateway, lo, hi string) *resources.Subnet {
 	s := &resources.Subnet{NetworkID: ref[resources.Network](network), CIDR: cidr(prefix), IPVersion: 6, GatewayIP: ip(gateway),
-		AllocationPools: []resources.Pool{{Start: ip(lo), End: ip(hi)}}, EnableDHCP: ptr(true), DHCPServerIP: ip(gateway)}
+		PrefixLength: cidr(prefix).Bits(), AllocationPools: []resources.Pool{{Start: ip(lo), End: ip(hi)}}, EnableDHCP: ptr(true), DHCPServerIP: ip(gateway)}
 	if s.CIDR.Addr().Is4() {
 		s.IPVersion = 4
 	}
@@ -128,6 +154,7 @@ func (a *App) groups() {
 	a.AppGroup = newGroup("app", fromWeb)
 	a.DBGroup = newGroup("db")
 	a.DBGroup.DeleteDefaultRules = true
+	a.DBGroup.Log = &resources.GroupLog{Enabled: ptr(true), Severity: "info", Rate: ptr(100)}
 	a.DBFromApp = &resources.SecurityGroupRule{ID: id("db from app"), SecurityGroupID: ref[resources.SecurityGroup]("db"), Direction: resources.Ingress,
 		Ethertype: resources.IPv4, Protocol: "tcp", PortRangeMin: ptr(5432), PortRangeMax: ptr(5432), RemoteGroupID: ref[resources.SecurityGroup]("app")}
 }
@@ -142,7 +169,7 @@ func (a *App) router() {
 		IPAddress: ip("10.20.0.1"), MACAddress: mac("fa:16:3e:00:00:02"), NetworkID: ref[resources.Network]("inside")}
 	a.Interface6 = &resources.RouterInterface{ID: id("edge inside6"), RouterID: ref[resources.Router]("edge"), SubnetID: ref[resources.Subnet]("inside6"),
 		IPAddress: ip("2001:db8:1::1"), MACAddress: mac("fa:16:3e:00:00:03"), NetworkID: ref[resources.Network]("inside")}
-	a.Route = &resources.Route{ID: id("mpls"), RouterID: ref[resources.Router]("edge"), DestinationCIDR: cidr("192.0.2.0/24"), NextHop: ip("10.20.0.254")}
+	a.Route = &resources.Route{ID: id("mpls"), RouterID: ref[resources.Router]("edge"), DestinationCIDR: cidr("192.0.2.0/24"), NextHop: ip("10.20.0.254"), BFD: true}
 }
 
 func newPort(name, network, hardware string, addresses ...resources.FixedIP) *resources.Port {
@@ -165,7 +192,7 @@ func in(names ...string) schema.Set[schema.Ref[resources.SecurityGroup]] {
 
 func (a *App) ports() {
 	a.Web = newPort("web", "inside", "fa:16:3e:00:00:11", at("inside4", "10.20.0.11"), at("inside6", "2001:db8:1:0:f816:3eff:fe00:11"))
-	a.Web.SecurityGroupIDs, a.Web.DNSName = in("web"), "web"
+	a.Web.SecurityGroupIDs, a.Web.DNSName, a.Web.QoSPolicyID = in("web"), "web", ref[resources.QoSPolicy]("gold")
 	a.Web.AllowedAddressPairs = []resources.AddressPair{{IPAddress: "10.20.0.40"}, {IPAddress: "10.20.0.41", MACAddress: mac("00:00:5e:00:01:01")}}
 	a.App = newPort("app", "inside", "fa:16:3e:00:00:12", at("inside4", "10.20.0.12"))
 	a.App.SecurityGroupIDs = in("app")

@@ -2,6 +2,8 @@ package providertest
 
 import (
 	"net/netip"
+	"slices"
+	"time"
 
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
@@ -39,16 +41,20 @@ func NetworkSamples() []Sample {
 	})
 	port := newPort("one", "inside", "fa:16:3e:00:01:01", at("inside4", "10.20.0.101"))
 	port.SecurityGroupIDs = in("web")
+	parent := newPort("parent", "inside", "fa:16:3e:00:01:03")
+	parent.AllowedAddressPairs = []resources.AddressPair{{IPAddress: "10.20.0.101"}}
 	group := newGroup("one", a.AppGroup.Rules...)
 	offices := newAddressGroup("offices", "198.51.100.0/24", "203.0.113.7", "2001:db8:1::/48")
-	return []Sample{
+	return append([]Sample{
 		{Type: "address_group", Object: offices, Changes: addressGroupChanges(offices)},
-		{Type: "network", Object: lone, Changes: networkChanges(lone)},
-		{Type: "subnet", With: []any{a.Public, a.Inside}, Object: empty, Changes: subnetChanges(empty)},
-		{Type: "port", With: a.upTo(a.Router), Object: port, Changes: portChanges(port)},
+		{Type: "network", With: []any{a.Gold}, Object: lone, Changes: networkChanges(lone)},
+		{Type: "subnet", With: a.upTo(a.Public4), Object: empty, Changes: subnetChanges(empty)},
+		{Type: "port", With: append(a.upTo(a.Router), parent), Object: port, Changes: portChanges(port)},
 		{Type: "router", With: a.upTo(a.Router), Object: bare, Changes: routerChanges(bare)},
 		{Type: "router_interface", With: a.upTo(a.Interface4), Object: a.Interface4},
-		{Type: "route", With: a.upTo(a.Route), Object: a.Route},
+		{Type: "route", With: a.upTo(a.Route), Object: a.Route, Changes: []any{
+			changed(a.Route, func(r *resources.Route) { r.BFD, r.ECMP = false, true }),
+		}},
 		{Type: "floating_ip", With: a.upTo(a.WebAddress), Object: a.Floating, Changes: floatingChanges(a)},
 		{Type: "floating_ip_association", With: a.upTo(a.Leads), Object: a.Leads, Changes: []any{
 			changed(a.Leads, func(l *resources.FloatingIPAssociation) {
@@ -59,7 +65,7 @@ func NetworkSamples() []Sample {
 		{Type: "security_group_rule", With: a.upTo(a.DBFromApp), Object: a.DBFromApp, Changes: []any{
 			changed(a.DBFromApp, func(r *resources.SecurityGroupRule) { r.Description = "the application asks" }),
 		}},
-	}
+	}, balancerSamples(a)...)
 }
 
 func networkChanges(n *resources.Network) []any {
@@ -68,6 +74,7 @@ func networkChanges(n *resources.Network) []any {
 	})
 	rest := changed(words, func(n *resources.Network) {
 		n.AdminStateUp, n.External, n.Shared, n.MTU, n.PortSecurityEnabled, n.DNSDomain = ptr(false), true, true, 1400, ptr(false), "example.org."
+		n.QoSPolicyID = ref[resources.QoSPolicy]("gold")
 	})
 	return []any{words, rest, changed(rest, func(n *resources.Network) { n.External, n.Tags, n.Description = false, nil, "" })}
 }
@@ -79,6 +86,7 @@ func subnetChanges(s *resources.Subnet) []any {
 		s.AllocationPools = []resources.Pool{{Start: ip("10.30.0.10"), End: ip("10.30.0.20")}, {Start: ip("10.30.0.30"), End: ip("10.30.0.40")}}
 		s.DNSNameservers = []netip.Addr{ip("10.30.0.5")}
 		s.HostRoutes = []resources.HostRoute{{Destination: cidr("10.99.0.0/16"), NextHop: ip("10.30.0.7")}}
+		s.LeaseTime, s.DHCPOptions = schema.Duration(time.Hour), map[string]string{"ntp-server": "10.30.0.3"}
 	})
 	return []any{words, rest, changed(rest, func(s *resources.Subnet) { s.EnableDHCP, s.DHCPServerIP = ptr(false), netip.Addr{} })}
 }
@@ -91,22 +99,30 @@ func portChanges(p *resources.Port) []any {
 		p.SecurityGroupIDs = in("app", "db")
 		p.AllowedAddressPairs = []resources.AddressPair{{IPAddress: "10.20.0.200"}, {IPAddress: "10.50.0.0/24", MACAddress: mac("fa:16:3e:ff:00:01")}}
 		p.ExtraDHCPOptions = []resources.DHCPOption{{Name: "bootfile-name", Value: "boot.img", IPVersion: 4}}
+		p.QoSPolicyID, p.BindingHost = ref[resources.QoSPolicy]("gold"), "h1"
 	})
 	closed := changed(rest, func(p *resources.Port) { p.SecurityGroupIDs, p.NoSecurityGroups = nil, true })
 	open := changed(closed, func(p *resources.Port) {
 		p.NoSecurityGroups, p.PortSecurityEnabled, p.AllowedAddressPairs, p.FixedIPs, p.NoFixedIP = false, ptr(false), nil, nil, true
 	})
-	return []any{words, rest, closed, open}
+	open.QoSPolicyID, open.BindingHost = "", ""
+	virtual := changed(words, func(p *resources.Port) {
+		p.VirtualIP = &resources.VirtualIP{Parents: schema.Set[schema.Ref[resources.Port]]{ref[resources.Port]("port parent")}}
+	})
+	return []any{words, rest, closed, open, virtual}
 }
 
 func routerChanges(r *resources.Router) []any {
 	words := changed(r, func(r *resources.Router) { r.Name, r.Description, r.Tags = "new", "words", schema.Set[string]{"a"} })
 	out := changed(words, func(r *resources.Router) {
 		r.ExternalNetworkID, r.ExternalFixedIPs = ref[resources.Network]("public"), []resources.FixedIP{at("public4", "203.0.113.11")}
+		r.ExternalQoSPolicyID, r.ECMPDefaultRoute, r.BFDDefaultRoute = ref[resources.QoSPolicy]("gold"), true, true
+		r.AvailabilityZoneHints = schema.Set[string]{"z1", "z2"}
 		r.GatewayMAC, r.GatewayPortID, r.GatewayChassis = mac("fa:16:3e:00:01:02"), id("bare gateway"), []string{"h2", "h1"}
 	})
 	moved := changed(out, func(r *resources.Router) {
 		r.ExternalFixedIPs, r.EnableSNAT, r.AdminStateUp = []resources.FixedIP{at("public4", "203.0.113.12")}, ptr(false), ptr(false)
+		r.GatewayGroupID, r.GatewayChassis, r.AvailabilityZoneHints = ref[resources.GatewayGroup]("gateways"), nil, nil
 	})
 	return []any{words, out, moved, changed(r, func(*resources.Router) {})}
 }
@@ -114,6 +130,7 @@ func routerChanges(r *resources.Router) []any {
 func floatingChanges(a *App) []any {
 	words := changed(a.Floating, func(f *resources.FloatingIP) { f.Description, f.Tags = "words", schema.Set[string]{"a"} })
 	led := changed(words, func(f *resources.FloatingIP) { f.PortID, f.FixedIP = ref[resources.Port]("port web"), ip("10.20.0.11") })
+	led.QoSPolicyID = ref[resources.QoSPolicy]("gold")
 	moved := changed(led, func(f *resources.FloatingIP) { f.PortID, f.FixedIP = ref[resources.Port]("port db"), ip("10.20.0.13") })
 	return []any{words, led, moved, changed(moved, func(f *resources.FloatingIP) { f.PortID, f.FixedIP = "", netip.Addr{} })}
 }
@@ -126,7 +143,10 @@ func groupChanges(g *resources.SecurityGroup) []any {
 		g.Stateful, g.DeleteDefaultRules = ptr(false), true
 		g.Rules = []resources.Rule{{Direction: resources.Egress, Ethertype: resources.IPv6, Protocol: "udp", PortRangeMin: ptr(0), PortRangeMax: ptr(53)}}
 	})
-	return []any{words, rest, changed(rest, func(g *resources.SecurityGroup) { g.Rules = nil })}
+	logged := changed(rest, func(g *resources.SecurityGroup) {
+		g.Log = &resources.GroupLog{Enabled: ptr(true), Severity: "notice", Rate: ptr(5)}
+	})
+	return []any{words, rest, logged, changed(rest, func(g *resources.SecurityGroup) { g.Rules = nil })}
 }
 
 func newAddressGroup(name string, addresses ...string) *resources.AddressGroup {
@@ -145,7 +165,7 @@ func addressGroupChanges(g *resources.AddressGroup) []any {
 
 // NetworkRefusals are the calls that every network must answer with no.
 func NetworkRefusals() []Refusal {
-	return append(append(append(networkRefusals(), portRefusals()...), routerRefusals()...), addressGroupRefusals()...)
+	return slices.Concat(networkRefusals(), portRefusals(), routerRefusals(), addressGroupRefusals(), balancerRefusals())
 }
 
 func addressGroupRefusals() []Refusal {

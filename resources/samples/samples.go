@@ -46,6 +46,26 @@ resource "cairn_router" "r" {
 }
 `
 
+// balanced is a load balancer with a pool, and another one beside it.
+const balanced = Network + `
+resource "cairn_load_balancer" "b" {
+  name          = "b"
+  vip_subnet_id = cairn_subnet.s.id
+}
+resource "cairn_lb_pool" "p" {
+  name            = "p"
+  loadbalancer_id = cairn_load_balancer.b.id
+  protocol        = "TCP"
+  lb_method       = "SOURCE_IP_PORT"
+}
+resource "cairn_lb_pool" "q" {
+  name            = "q"
+  loadbalancer_id = cairn_load_balancer.b.id
+  protocol        = "TCP"
+  lb_method       = "SOURCE_IP"
+}
+`
+
 const project = `
 resource "cairn_project" "p" {
   name = "p"
@@ -118,6 +138,10 @@ resource "cairn_floating_ip" "g" {
 		Update:  `floating_ip_id = cairn_floating_ip.f.id, port_id = cairn_port.q.id`,
 		Replace: `floating_ip_id = cairn_floating_ip.g.id, port_id = cairn_port.p.id`, By: "floating_ip_id",
 	},
+	"gateway_group": {
+		With: project, Body: `name = "x"`, Update: `name = "y", description = "z", availability_zone = "z1"`,
+		Replace: `name = "x", project_id = cairn_project.p.id`, By: "project_id",
+	},
 	"image": {
 		Body:    `name = "x", local_file_path = var.image`,
 		Update:  `name = "x", local_file_path = var.image, visibility = "public", min_disk_gb = 1, properties = { os = "none" }`,
@@ -134,6 +158,35 @@ resource "cairn_floating_ip" "g" {
 		Body:    `name = "x", public_key = "` + key1 + `"`,
 		Replace: `name = "x", public_key = "` + key2 + `"`, By: "public_key",
 	},
+	"lb_health_monitor": {
+		With: balanced, Body: `name = "x", pool_id = cairn_lb_pool.p.id, type = "TCP", delay = 5, timeout = 3, max_retries = 2`,
+		Update:  `name = "x", pool_id = cairn_lb_pool.p.id, type = "TCP", delay = 10, timeout = 9, max_retries = 3, max_retries_down = 1, admin_state_up = false`,
+		Replace: `name = "x", pool_id = cairn_lb_pool.q.id, type = "TCP", delay = 5, timeout = 3, max_retries = 2`, By: "pool_id",
+		Second: `name = "other", pool_id = cairn_lb_pool.q.id, type = "TCP", delay = 5, timeout = 3, max_retries = 2`,
+	},
+	"lb_listener": {
+		With: balanced, Body: `name = "x", loadbalancer_id = cairn_load_balancer.b.id, protocol = "TCP", protocol_port = 80, default_pool_id = cairn_lb_pool.p.id`,
+		Update:  `name = "y", loadbalancer_id = cairn_load_balancer.b.id, protocol = "TCP", protocol_port = 80, default_pool_id = cairn_lb_pool.q.id, description = "z"`,
+		Replace: `name = "x", loadbalancer_id = cairn_load_balancer.b.id, protocol = "UDP", protocol_port = 80`, By: "protocol",
+		Second: `name = "other", loadbalancer_id = cairn_load_balancer.b.id, protocol = "TCP", protocol_port = 81`,
+	},
+	"lb_member": {
+		With: balanced, Body: `name = "x", pool_id = cairn_lb_pool.p.id, address = "10.1.0.50", protocol_port = 8080`,
+		Update:  `name = "x", pool_id = cairn_lb_pool.p.id, address = "10.1.0.50", protocol_port = 8080, weight = 0`,
+		Replace: `name = "x", pool_id = cairn_lb_pool.p.id, address = "10.1.0.51", protocol_port = 8080`, By: "address",
+		Second: `name = "other", pool_id = cairn_lb_pool.p.id, address = "10.1.0.52", protocol_port = 8080`,
+	},
+	"lb_pool": {
+		With: balanced, Body: `name = "x", loadbalancer_id = cairn_load_balancer.b.id, protocol = "TCP", lb_method = "SOURCE_IP_PORT"`,
+		Update:  `name = "y", loadbalancer_id = cairn_load_balancer.b.id, protocol = "TCP", lb_method = "SOURCE_IP", persistence = { type = "SOURCE_IP" }`,
+		Replace: `name = "x", loadbalancer_id = cairn_load_balancer.b.id, protocol = "UDP", lb_method = "SOURCE_IP_PORT"`, By: "protocol",
+	},
+	"load_balancer": {
+		With: balanced, Body: `name = "x", vip_subnet_id = cairn_subnet.s.id, vip_address = "10.1.0.40"`,
+		Update:  `name = "y", vip_subnet_id = cairn_subnet.s.id, description = "z", admin_state_up = false`,
+		Replace: `name = "x", vip_subnet_id = cairn_subnet.s.id, vip_address = "10.1.0.41"`, By: "vip_address",
+		Second: `name = "other", vip_network_id = cairn_network.n.id`,
+	},
 	"network": {
 		Body:    `name = "x"`,
 		Update:  `name = "y", description = "z", mtu = 1400, tags = ["b", "a"], dns_domain = "example.org."`,
@@ -144,12 +197,44 @@ resource "cairn_floating_ip" "g" {
 		Update:  `name = "x", network_id = cairn_network.n.id, fixed_ips = [{ ip_address = "10.1.0.77" }], security_group_ids = [], dns_name = "x"`,
 		Replace: `name = "x", network_id = cairn_network.n.id, mac_address = "fa:16:3e:12:34:56"`, By: "mac_address",
 	},
+	"port_forwarding": {
+		With: edge + `
+resource "cairn_router_interface" "i" {
+  router_id = cairn_router.r.id
+  subnet_id = cairn_subnet.s.id
+}
+resource "cairn_port" "p" {
+  name       = "p"
+  network_id = cairn_network.n.id
+}
+resource "cairn_port" "q" {
+  name       = "q"
+  network_id = cairn_network.n.id
+}
+resource "cairn_floating_ip" "f" {
+  floating_network_id = cairn_network.out.id
+}
+resource "cairn_floating_ip" "g" {
+  floating_network_id = cairn_network.out.id
+}
+`,
+		Body:    `floating_ip_id = cairn_floating_ip.f.id, protocol = "tcp", external_port = 2222, internal_port_id = cairn_port.p.id, internal_port = 22`,
+		Update:  `floating_ip_id = cairn_floating_ip.f.id, protocol = "udp", external_port_range = "8000:8009", internal_port_id = cairn_port.q.id, internal_port = 80`,
+		Replace: `floating_ip_id = cairn_floating_ip.g.id, protocol = "tcp", external_port = 2222, internal_port_id = cairn_port.p.id, internal_port = 22`, By: "floating_ip_id",
+		Second: `floating_ip_id = cairn_floating_ip.f.id, protocol = "tcp", external_port = 2223, internal_port_id = cairn_port.p.id, internal_port = 22`,
+	},
 	"project": {
 		Body: `name = "x"`, Update: `name = "x", description = "y", enabled = false`,
 		Replace: `name = "x", parent_id = cairn_project.above.id`, By: "parent_id",
 		With: `resource "cairn_project" "above" {
   name = "above"
 }`,
+	},
+	"qos_policy": {
+		With: project, Body: `name = "x", bandwidth_limits = [{ max_kbps = 1000 }]`,
+		Update: `name = "y", bandwidth_limits = [{ max_kbps = 1000, max_burst_kbps = 100 }, { max_kbps = 2000, direction = "ingress" }],
+			dscp_marking = { dscp_mark = 26 }, minimum_bandwidth = { min_kbps = 100 }, is_default = true`,
+		Replace: `name = "x", project_id = cairn_project.p.id`, By: "project_id",
 	},
 	"quota": {
 		With: `resource "cairn_project" "p" {
@@ -172,6 +257,7 @@ resource "cairn_router_interface" "i" {
 }
 `,
 		Body:    `router_id = cairn_router.r.id, destination_cidr = "192.0.2.0/24", next_hop = "10.1.0.254"`,
+		Update:  `router_id = cairn_router.r.id, destination_cidr = "192.0.2.0/24", next_hop = "10.1.0.254", bfd = true, ecmp = true`,
 		Replace: `router_id = cairn_router.r.id, destination_cidr = "192.0.2.0/25", next_hop = "10.1.0.254"`, By: "destination_cidr",
 	},
 	"router": {
@@ -184,11 +270,32 @@ resource "cairn_router_interface" "i" {
 		With: edge, Body: `router_id = cairn_router.r.id, subnet_id = cairn_subnet.s.id`,
 		Replace: `router_id = cairn_router.r.id, subnet_id = cairn_subnet.s.id, ip_address = "10.1.0.99"`, By: "ip_address",
 	},
+	"router_peering": {
+		With: Network + `
+resource "cairn_router" "a" {
+  name = "a"
+}
+resource "cairn_router" "b" {
+  name = "b"
+}
+resource "cairn_router" "c" {
+  name = "c"
+}
+resource "cairn_router_interface" "a" {
+  router_id = cairn_router.a.id
+  subnet_id = cairn_subnet.s.id
+}
+`,
+		Body:    `router_id = cairn_router.a.id, peer_router_id = cairn_router.b.id`,
+		Update:  `router_id = cairn_router.a.id, peer_router_id = cairn_router.b.id, routes = ["192.0.2.0/24"], peer_routes = [], description = "y"`,
+		Replace: `router_id = cairn_router.a.id, peer_router_id = cairn_router.b.id, networks = ["192.168.7.0/30"]`, By: "networks",
+		Second: `router_id = cairn_router.a.id, peer_router_id = cairn_router.c.id`,
+	},
 	"security_group": {
 		With: project,
 		Body: `name = "x", rules = [{ direction = "ingress", protocol = "tcp", port_range_min = 22, port_range_max = 22 }]`,
 		Update: `name = "x", rules = [{ direction = "ingress", protocol = "tcp", port_range_min = 80, port_range_max = 80, remote_ip_prefix = "10.0.0.0/8" },
-			{ direction = "ingress", ethertype = "IPv6" }]`,
+			{ direction = "ingress", ethertype = "IPv6" }], log = { severity = "notice" }`,
 		Replace: `name = "x", project_id = cairn_project.p.id`, By: "project_id",
 	},
 	"security_group_rule": {
@@ -221,6 +328,11 @@ resource "cairn_volume" "w" {
 		Update:  `name = "x", network_id = cairn_network.n.id, cidr = "10.2.0.0/24", gateway_ip = "10.2.0.254", allocation_pools = [{ start = "10.2.0.10", end = "10.2.0.20" }], dns_nameservers = ["10.2.0.3"]`,
 		Replace: `name = "x", network_id = cairn_network.n.id, cidr = "10.3.0.0/24"`, By: "cidr",
 		Second: `name = "other", network_id = cairn_network.n.id, cidr = "10.4.0.0/24"`,
+	},
+	"subnet_pool": {
+		With: project, Body: `name = "x", prefixes = ["10.64.0.0/10"]`,
+		Update:  `name = "y", prefixes = ["10.64.0.0/10", "172.16.0.0/12"], default_prefixlen = 26, min_prefixlen = 16, max_prefixlen = 28, default_quota = 4096, shared = true`,
+		Replace: `name = "x", prefixes = ["10.64.0.0/10"], project_id = cairn_project.p.id`, By: "project_id",
 	},
 	"terraform_data": {
 		Body: `input = { a = [1, "two", true] }`, Update: `input = "text"`,

@@ -165,13 +165,16 @@ func (t *Type) demands() bool {
 }
 
 func (t *Type) accepts(value any) error {
+	if n, ok := value.(rows.Numbers); ok {
+		return t.numbers(n)
+	}
 	if t.Value != nil {
 		m, ok := value.(rows.Map)
 		if !ok {
 			return fmt.Errorf("%v is no map", value)
 		}
 		if t.Value.Type != "string" || t.Key.Type != "string" {
-			return errors.New("rows hold maps of strings only")
+			return errors.New("its names or values are no strings")
 		}
 		return t.bounds(len(m))
 	}
@@ -193,6 +196,18 @@ func (t *Type) accepts(value any) error {
 		seen[v] = true
 	}
 	return nil
+}
+
+func (t *Type) numbers(n rows.Numbers) error {
+	if t.Value == nil {
+		return fmt.Errorf("%v is a map", n)
+	}
+	for _, k := range slices.Sorted(maps.Keys(n)) {
+		if err := errors.Join(t.Key.accepts(k), t.Value.accepts(n[k])); err != nil {
+			return err
+		}
+	}
+	return t.bounds(len(n))
 }
 
 func (t *Type) bounds(n int) error {

@@ -36,6 +36,11 @@ func lsp(columns map[string]any) rows.Row {
 	return rows.Row{Table: "Logical_Switch_Port", ID: "lsp", Columns: columns, Into: []rows.Place{{Table: "Logical_Switch", ID: "ls", Column: "ports"}}}
 }
 
+func qos(bandwidth any) rows.Row {
+	return rows.Row{Table: "QoS", ID: "qos", Columns: map[string]any{"priority": 1, "direction": "to-lport", "match": "ip4", "bandwidth": bandwidth},
+		Into: []rows.Place{{Table: "Logical_Switch", ID: "ls", Column: "qos_rules"}}}
+}
+
 func TestWrongRowsAreRefused(t *testing.T) {
 	t.Parallel()
 	ls := rows.Row{Table: "Logical_Switch", ID: "ls", Columns: map[string]any{"name": "a"}}
@@ -62,6 +67,12 @@ func TestWrongRowsAreRefused(t *testing.T) {
 		{"two values where one may be", []rows.Row{ls, lsp(map[string]any{"name": "p", "enabled": rows.Set{true, false}})}, "2 values are more than 1"},
 		{"no value where one must be", []rows.Row{group(map[string]any{"name": rows.Set{}})}, "0 values are fewer than 1"},
 		{"the same value twice", []rows.Row{ls, lsp(map[string]any{"name": "p", "addresses": rows.Set{"a", "a"}})}, "in the set twice"},
+		{"a map of numbers", []rows.Row{ls, qos(rows.Numbers{"rate": 1000, "burst": 1})}, ""},
+		{"a number beyond the range", []rows.Row{ls, qos(rows.Numbers{"rate": 0})}, "less than 1"},
+		{"a name that the map does not have", []rows.Row{ls, qos(rows.Numbers{"rates": 1})}, `"rates" is none of`},
+		{"texts for numbers", []rows.Row{ls, qos(rows.Map{"rate": "1"})}, "are no strings"},
+		{"numbers for texts", []rows.Row{group(map[string]any{"name": "pg", "external_ids": rows.Numbers{"a": 1}})}, "is no string"},
+		{"numbers for a text", []rows.Row{group(map[string]any{"name": rows.Numbers{"a": 1}})}, "is a map"},
 		{"a tag that is no VLAN", []rows.Row{ls, lsp(map[string]any{"name": "p", "tag_request": 4096})}, "more than 4095"},
 		{"a router port without networks", []rows.Row{{Table: "Logical_Router_Port", ID: "x", Columns: map[string]any{"name": "lrp", "mac": "m"}}}, "networks is not set"},
 		{"a parent that is not there", []rows.Row{acl(func(map[string]any) {})}, "which is not there"},

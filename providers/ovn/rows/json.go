@@ -40,6 +40,12 @@ func wire(v any) any {
 			all = append(all, []string{k, v[k]})
 		}
 		return []any{"map", all}
+	case Numbers:
+		all := make([]any, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			all = append(all, []any{k, v[k]})
+		}
+		return []any{"map", all}
 	}
 	return v
 }
@@ -101,23 +107,37 @@ func unwireSet(raw any) (any, error) {
 	return all, nil
 }
 
+// unwireMap reads a map of strings or, where the first value is a number, of
+// numbers.
 func unwireMap(raw any) (any, error) {
 	list, ok := raw.([]any)
 	if !ok {
 		return nil, fmt.Errorf("%v is no map", raw)
 	}
-	all := make(Map, len(list))
+	texts, numbers := make(Map, len(list)), make(Numbers, len(list))
 	for _, e := range list {
 		pair, ok := e.([]any)
 		if !ok || len(pair) != 2 {
 			return nil, fmt.Errorf("%v is no pair", e)
 		}
-		k, ok1 := pair[0].(string)
-		v, ok2 := pair[1].(string)
-		if !ok1 || !ok2 {
-			return nil, fmt.Errorf("%v is no pair of strings", e)
+		k, ok := pair[0].(string)
+		if !ok {
+			return nil, fmt.Errorf("%v is no name", pair[0])
 		}
-		all[k] = v
+		switch v := pair[1].(type) {
+		case string:
+			texts[k] = v
+		case float64:
+			numbers[k] = int(v)
+		default:
+			return nil, fmt.Errorf("%v is no text or number", v)
+		}
 	}
-	return all, nil
+	switch {
+	case len(numbers) == 0:
+		return texts, nil
+	case len(texts) == 0:
+		return numbers, nil
+	}
+	return nil, fmt.Errorf("%v has texts and numbers", raw)
 }

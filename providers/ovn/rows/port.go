@@ -48,7 +48,21 @@ func port(w schema.World, p *resources.Port) []Row {
 		l.mark("sg_ids", strings.Join(ids, " "))
 		l.in("Port_Group", string(p.NetworkID), "", "ports")
 	}
-	all := dhcp(w, p, &l)
+	vip := resources.BalancerAt(w, schema.Ref[resources.Port](p.ID)) != nil
+	if vip { // who has the address is OVN itself
+		l.Columns["addresses"], l.Columns["port_security"] = Set{}, Set{}
+	}
+	if a := p.Virtual(); a.IsValid() && !vip {
+		l.Columns["type"] = "virtual"
+		parents := slices.Clone(p.VirtualIP.Parents)
+		slices.Sort(parents)
+		o := l.options()
+		o["virtual-ip"], o["virtual-parents"] = a.String(), join(parents)
+	}
+	if h := chassisOf(w, p.BindingHost); h != "" {
+		l.options()["requested-chassis"] = h
+	}
+	all := append(dhcp(w, p, &l), portQoS(w, p, n, &l)...)
 	if d, ok := names(w, p, n); ok {
 		all = append(all, d)
 	}
@@ -66,6 +80,34 @@ func addresses(p *resources.Port, own []string) Set {
 		}
 	}
 	return all
+}
+
+// options is the column of that name, to write into.
+func (r Row) options() Map {
+	m, ok := r.Columns["options"].(Map)
+	if !ok {
+		m = Map{}
+		r.Columns["options"] = m
+	}
+	return m
+}
+
+func join(ids []schema.Ref[resources.Port]) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = string(id)
+	}
+	return strings.Join(texts, ",")
+}
+
+// chassisOf is a host's name in OVN, or "".
+func chassisOf(w schema.World, host string) string {
+	for _, h := range w.Cloud().Hosts {
+		if host != "" && h.Name == host {
+			return h.Chassis
+		}
+	}
+	return ""
 }
 
 // portSecurity is what the port may send from: its own addresses and the pairs
@@ -101,7 +143,7 @@ func dhcp(w schema.World, p *resources.Port, l *Row) []Row {
 		version int
 		column  string
 	}{{4, "dhcpv4_options"}, {6, "dhcpv6_options"}} {
-		s, options := served(w, p, v.version)
+		s, options := dhcpOf(w, p, v.version)
 		if s == nil {
 			continue
 		}
@@ -120,7 +162,7 @@ func dhcp(w schema.World, p *resources.Port, l *Row) []Row {
 	return all
 }
 
-func served(w schema.World, p *resources.Port, version int) (*resources.Subnet, Map) {
+func dhcpOf(w schema.World, p *resources.Port, version int) (*resources.Subnet, Map) {
 	for _, f := range p.FixedIPs {
 		if f.IPAddress.Is4() != (version == 4) {
 			continue
@@ -149,20 +191,25 @@ func extraOptions(p *resources.Port, version int) Map {
 		if v := o.IPVersion; v != version && (v != 0 || version != 4) {
 			continue
 		}
-		name := renamed[o.Name]
-		if name == "" {
-			name = strings.ReplaceAll(o.Name, "-", "_")
-		}
-		if name == "domain_search" && version == 4 {
-			name = "domain_search_list"
-		}
-		value := o.Value
-		if slices.Contains(texts, name) && !strings.HasPrefix(value, `"`) {
-			value = quoted(value)
-		}
+		name, value := option(o.Name, o.Value, version)
 		all[name] = value
 	}
 	return all
+}
+
+// option is an option of DHCP as OVN writes it.
+func option(name, value string, version int) (ovn, text string) {
+	ovn = renamed[name]
+	if ovn == "" {
+		ovn = strings.ReplaceAll(name, "-", "_")
+	}
+	if ovn == "domain_search" && version == 4 {
+		ovn = "domain_search_list"
+	}
+	if slices.Contains(texts, ovn) && !strings.HasPrefix(value, `"`) {
+		value = quoted(value)
+	}
+	return ovn, value
 }
 
 // names is what the switch answers when asked for the port's name.

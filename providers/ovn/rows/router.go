@@ -18,7 +18,7 @@ func router(w schema.World, r *resources.Router) []Row {
 	l.Columns["enabled"] = on(r.AdminStateUp)
 	l.Columns["options"] = Map{"always_learn_from_arp_request": "false", "dynamic_neigh_routers": "true", "mac_binding_age_threshold": "300"}
 	l.mark("router_name", r.Name)
-	all := []Row{l}
+	all := append([]Row{l}, watches(w, r)...)
 	if r.ExternalNetworkID == "" || len(r.ExternalFixedIPs) == 0 {
 		return all
 	}
@@ -27,48 +27,9 @@ func router(w schema.World, r *resources.Router) []Row {
 	all = append(all, g, peer(w, "router", r.ID, r.GatewayPortID, string(r.ExternalNetworkID),
 		Map{"nat-addresses": "router", "exclude-lb-vips-from-garp": "true"}))
 	all = append(all, defaultRoutes(w, r)...)
+	all = append(all, gatewayQoS(w, r)...)
 	if on(r.EnableSNAT) {
 		all = append(all, snat(w, r)...)
-	}
-	return all
-}
-
-func gatewayPort(w schema.World, r *resources.Router) Row {
-	g := newRow(w, "router", r.ID, "Logical_Router_Port", "gateway")
-	var networks Set
-	for _, f := range r.ExternalFixedIPs {
-		if s := schema.Look(w, f.SubnetID); s != nil {
-			networks = append(networks, with(f.IPAddress, s))
-		}
-	}
-	options := Map{}
-	if n := schema.Look(w, r.ExternalNetworkID); n != nil && n.MTU > 0 {
-		options["gateway_mtu"] = strconv.Itoa(n.MTU)
-	}
-	g.Columns["name"] = "lrp-" + r.GatewayPortID
-	g.Columns["mac"] = r.GatewayMAC.String()
-	g.Columns["networks"] = networks
-	g.Columns["options"] = options
-	g.in("Logical_Router", r.ID, "", "ports")
-	return g
-}
-
-// gatewayHosts is the group of hosts that the gateway may be on, the first choice
-// with the highest priority. OVN watches them with BFD by itself.
-func gatewayHosts(w schema.World, r *resources.Router, g *Row) []Row {
-	if len(r.GatewayChassis) == 0 {
-		return nil
-	}
-	group := newRow(w, "router", r.ID, "HA_Chassis_Group", "")
-	group.Columns["name"] = "cairn-gw-" + r.ID
-	g.Columns["ha_chassis_group"] = Ref(group.ID)
-	all := []Row{group}
-	for i, chassis := range r.GatewayChassis {
-		h := newRow(w, "router", r.ID, "HA_Chassis", chassis)
-		h.Columns["chassis_name"] = chassis
-		h.Columns["priority"] = len(r.GatewayChassis) - i
-		h.in("HA_Chassis_Group", r.ID, "", "ha_chassis")
-		all = append(all, h)
 	}
 	return all
 }
@@ -83,28 +44,6 @@ func peer(w schema.World, typ, object, name, network string, options Map) Row {
 	l.Columns["options"] = options
 	l.in("Logical_Switch", network, "", "ports")
 	return l
-}
-
-func defaultRoutes(w schema.World, r *resources.Router) []Row {
-	var all []Row
-	for _, f := range r.ExternalFixedIPs {
-		s := schema.Look(w, f.SubnetID)
-		if s == nil || !s.GatewayIP.IsValid() {
-			continue
-		}
-		prefix := "::/0"
-		if s.GatewayIP.Is4() {
-			prefix = "0.0.0.0/0"
-		}
-		d := newRow(w, "router", r.ID, "Logical_Router_Static_Route", prefix+" "+s.GatewayIP.String())
-		d.Columns["ip_prefix"] = prefix
-		d.Columns["nexthop"] = s.GatewayIP.String()
-		d.Columns["output_port"] = "lrp-" + r.GatewayPortID
-		d.mark("is_ext_gw", "true")
-		d.in("Logical_Router", r.ID, "", "static_routes")
-		all = append(all, d)
-	}
-	return all
 }
 
 func snat(w schema.World, r *resources.Router) []Row {
@@ -180,12 +119,21 @@ func route(w schema.World, r *resources.Route) []Row {
 	s.Columns["ip_prefix"] = r.DestinationCIDR.String()
 	s.Columns["nexthop"] = r.NextHop.String()
 	s.Columns["policy"] = "dst-ip"
+	if r.Policy == resources.BySource {
+		s.Columns["policy"] = "src-ip"
+	}
+	if r.ECMP {
+		s.Columns["options"] = Map{"ecmp_symmetric_reply": "true"}
+	}
+	if x := schema.Look(w, r.RouterID); r.BFD && x != nil && towards(w, x, r.NextHop) != "" {
+		s.Columns["bfd"] = Ref(watchID(x.ID, r.NextHop))
+	}
 	s.in("Logical_Router", string(r.RouterID), "", "static_routes")
 	return []Row{s}
 }
 
 func floatingIP(w schema.World, f *resources.FloatingIP) []Row {
-	return nat(w, "floating_ip", f.ID, f, f.PortID, f.FixedIP)
+	return append(nat(w, "floating_ip", f.ID, f, f.PortID, f.FixedIP), floatingQoS(w, f)...)
 }
 
 func association(w schema.World, a *resources.FloatingIPAssociation) []Row {

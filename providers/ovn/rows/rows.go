@@ -22,7 +22,7 @@ type Row struct {
 	// ID is a UUID that follows from the object and the row's part in it: rendered
 	// again, the row is the same row.
 	ID      string
-	Columns map[string]any // string, int, bool, Set, Map or Ref
+	Columns map[string]any // string, int, bool, Set, Map, Numbers or Ref
 	// Into lists the columns of other rows that hold a reference to this one.
 	Into []Place
 }
@@ -36,11 +36,17 @@ type Set []any
 // A Map is a column of names and values.
 type Map map[string]string
 
+// Numbers is a column of names and numbers.
+type Numbers map[string]int
+
 // A Place is a column of a row.
 type Place struct{ Table, ID, Column string }
 
 // Of renders an object: a pointer to the struct that declares its type. Types
-// that are no part of a network have no rows. The rows come in a fixed order.
+// that are no part of a network have no rows, nor have those that only say
+// something of others' rows: pools, members and monitors of listeners, policies of
+// ports, load balancers of their listeners and their port, ranges of subnets. The
+// rows come in a fixed order.
 func Of(w schema.World, object any) []Row {
 	switch o := object.(type) {
 	case *resources.Network:
@@ -59,6 +65,14 @@ func Of(w schema.World, object any) []Row {
 		return floatingIP(w, o)
 	case *resources.FloatingIPAssociation:
 		return association(w, o)
+	case *resources.GatewayGroup:
+		return gatewayGroup(w, o)
+	case *resources.RouterPeering:
+		return routerPeering(w, o)
+	case *resources.PortForwarding:
+		return forwarding(w, o)
+	case *resources.LBListener:
+		return listener(w, o)
 	case *resources.AddressGroup:
 		return addressGroup(w, o)
 	case *resources.SecurityGroup:
@@ -67,65 +81,6 @@ func Of(w schema.World, object any) []Row {
 		return securityGroupRule(w, o)
 	}
 	return nil
-}
-
-// Readers lists the objects whose rows hang on an object besides its own: they
-// are rendered again when it changes. Some may come to the same rows as before.
-func Readers(w schema.World, object any) []any {
-	var all []any
-	switch o := object.(type) {
-	case *resources.Network:
-		all = append(all, where[resources.Subnet](w, "network_id", o.ID)...)
-		all = append(all, where[resources.Port](w, "network_id", o.ID)...)
-		all = append(all, where[resources.RouterInterface](w, "network_id", o.ID)...)
-		all = append(all, where[resources.Router](w, "external_network_id", o.ID)...)
-	case *resources.Subnet:
-		all = append(all, where[resources.Port](w, "network_id", string(o.NetworkID))...)
-		for i := range schema.Where[resources.RouterInterface](w, "subnet_id", o.ID) {
-			all = append(all, i)
-			if r := schema.Look(w, i.RouterID); r != nil {
-				all = append(all, r)
-			}
-		}
-		all = append(all, where[resources.Router](w, "external_network_id", string(o.NetworkID))...)
-	case *resources.Port:
-		all = append(all, where[resources.FloatingIP](w, "port_id", o.ID)...)
-		all = append(all, where[resources.FloatingIPAssociation](w, "port_id", o.ID)...)
-	case *resources.Router:
-		for i := range schema.Where[resources.RouterInterface](w, "router_id", o.ID) {
-			all = append(all, floatingBehind(w, i)...)
-		}
-	case *resources.RouterInterface:
-		if r := schema.Look(w, o.RouterID); r != nil {
-			all = append(all, r)
-		}
-		all = append(all, floatingBehind(w, o)...)
-	case *resources.FloatingIP:
-		all = append(all, where[resources.FloatingIPAssociation](w, "floating_ip_id", o.ID)...)
-	case *resources.SecurityGroup:
-		all = append(all, where[resources.SecurityGroupRule](w, "security_group_id", o.ID)...)
-	}
-	return all
-}
-
-// floatingBehind lists the floating addresses that lead through an interface.
-func floatingBehind(w schema.World, i *resources.RouterInterface) []any {
-	var all []any
-	for p := range schema.Where[resources.Port](w, "network_id", string(i.NetworkID)) {
-		if slices.ContainsFunc(p.FixedIPs, func(f resources.FixedIP) bool { return f.SubnetID == i.SubnetID }) {
-			all = append(all, where[resources.FloatingIP](w, "port_id", p.ID)...)
-			all = append(all, where[resources.FloatingIPAssociation](w, "port_id", p.ID)...)
-		}
-	}
-	return all
-}
-
-func where[T any](w schema.World, attribute, value string) []any {
-	var all []any
-	for o := range schema.Where[T](w, attribute, value) {
-		all = append(all, o)
-	}
-	return all
 }
 
 // space is the namespace of the rows' UUIDs (RFC 9562, section 5.5).
@@ -187,6 +142,13 @@ func (r Row) Equal(o Row) bool {
 }
 
 func on(p *bool) bool { return p == nil || *p }
+
+func or(p *int, otherwise int) int {
+	if p == nil {
+		return otherwise
+	}
+	return *p
+}
 
 func set[T any](values ...T) Set {
 	all := make(Set, len(values))

@@ -6,10 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cairncloud/cairn/providers/ovn/nbschema"
 	"github.com/cairncloud/cairn/providers/ovn/rows"
@@ -144,11 +146,54 @@ func TestReadersAreAllWhoseRowsChange(t *testing.T) {
 		"group without memory":   func(a *providertest.App) any { off := false; a.DBGroup.Stateful = &off; return a.DBGroup },
 		"floating address":       func(a *providertest.App) any { a.AppAddress.Address = a.AppAddress.Address.Next(); return a.AppAddress },
 		"interface on no subnet": func(a *providertest.App) any { a.Interface4.SubnetID = ""; return a.Interface4 },
+		"next hop not watched":   func(a *providertest.App) any { a.Route.BFD = false; return a.Route },
+		"policy of a port": func(a *providertest.App) any {
+			a.Gold.BandwidthLimits = a.Gold.BandwidthLimits[:1]
+			return a.Gold
+		},
+		"policy of a network":    func(a *providertest.App) any { a.Usual.BandwidthLimits = nil; return a.Usual },
+		"policy of all networks": func(a *providertest.App) any { a.Usual.IsDefault = true; a.Lab.QoSPolicyID = ""; return a.Usual },
+		"network without policy": func(a *providertest.App) any { a.Lab.QoSPolicyID = ""; return a.Lab },
+		"member that rests":      func(a *providertest.App) any { *a.MemberApp.Weight = 0; return a.MemberApp },
+		"member elsewhere":       func(a *providertest.App) any { a.MemberBench.SubnetID = ""; return a.MemberBench },
+		"pool by addresses":      func(a *providertest.App) any { a.Pool.LBMethod = resources.BySourceIP; return a.Pool },
+		"pool of no listener":    func(a *providertest.App) any { a.Datagrams.ListenerID = ""; return a.Datagrams },
+		"monitor off":            func(a *providertest.App) any { *a.Monitor.AdminStateUp = false; return a.Monitor },
+		"load balancer off":      func(a *providertest.App) any { *a.Front.AdminStateUp = false; return a.Front },
+		"load balancer elsewhere": func(a *providertest.App) any {
+			a.Front.VIPPortID, a.Front.VIPAddress = schema.Ref[resources.Port](a.Open.ID), a.Open.FixedIPs[0].IPAddress
+			return a.Front
+		},
+		"member's port elsewhere": func(a *providertest.App) any { a.Bench.FixedIPs = nil; return a.Bench },
+		"floating address of a load balancer": func(a *providertest.App) any {
+			a.FrontAddress.Address = a.FrontAddress.Address.Next()
+			return a.FrontAddress
+		},
+		"load balancer's address by association": func(a *providertest.App) any {
+			a.Leads.PortID, a.Leads.FixedIP = schema.Ref[resources.Port](a.VIP.ID), a.Front.VIPAddress
+			return a.Leads
+		},
+		"forwarded address":        func(a *providertest.App) any { a.Forwarded.Address = a.Forwarded.Address.Prev(); return a.Forwarded },
+		"forwarding to nobody":     func(a *providertest.App) any { a.Forwarding.InternalPortID = ""; return a.Forwarding },
+		"forwarded port elsewhere": func(a *providertest.App) any { a.DB.FixedIPs = nil; return a.DB },
+		"other router's interface": func(a *providertest.App) any { a.LabInterface.SubnetID = ""; return a.LabInterface },
+		"peer of another router":   func(a *providertest.App) any { a.Peering.PeerRouterID = a.Peering.RouterID; return a.Peering },
+		"range behind a peer": func(a *providertest.App) any {
+			a.Lab4.CIDR = netip.MustParsePrefix("10.64.3.0/25")
+			return a.Lab4
+		},
+		"gateway on other hosts":         func(a *providertest.App) any { a.Gateways.GatewayChassis = []string{"h1"}; return a.Gateways },
+		"group that writes nothing down": func(a *providertest.App) any { a.DBGroup.Log = nil; return a.DBGroup },
+		"lease":                          func(a *providertest.App) any { a.Inside4.LeaseTime = schema.Duration(time.Hour); return a.Inside4 },
 	}
 	for reason, change := range changes {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			app := providertest.NewApp()
+			for _, n := range []*resources.Network{app.Inside, app.Lab, app.Public} {
+				n.ProjectID = project
+			}
+			app.Usual.ProjectID = project
 			w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
 			var before [][]rows.Row
 			for _, o := range app.Objects() {
@@ -181,6 +226,37 @@ func TestReadersAreAllWhoseRowsChange(t *testing.T) {
 				t.Error("nothing changed: the case tries nothing")
 			}
 		})
+	}
+}
+
+const project schema.Ref[resources.Project] = "p0000000-0000-4000-8000-000000000001"
+
+// What reads an object is rendered again when that goes, in a world without it:
+// the rows that are left are those of the world.
+func TestReadersAreAllWhoseRowsGo(t *testing.T) {
+	t.Parallel()
+	n := len(providertest.NewApp().Objects())
+	for i := range n {
+		app := providertest.NewApp()
+		gone := app.Objects()[i]
+		w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
+		readers := map[any]bool{}
+		for _, r := range rows.Readers(w, gone) {
+			readers[r] = true
+		}
+		before := map[any][]rows.Row{}
+		for _, o := range app.Objects() {
+			before[o] = rows.Of(w, o)
+		}
+		w.Drop(gone)
+		for _, r := range rows.Readers(w, gone) {
+			readers[r] = true
+		}
+		for _, o := range app.Objects() {
+			if o != gone && !readers[o] && !slices.EqualFunc(before[o], rows.Of(w, o), rows.Row.Equal) {
+				t.Errorf("the rows of %T changed with the end of a %T, of which it is no reader", o, gone)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func securityGroup(w schema.World, g *resources.SecurityGroup) []Row {
 	p := newRow(w, "security_group", g.ID, "Port_Group", "")
 	p.Columns["name"] = PortGroup(schema.Ref[resources.SecurityGroup](g.ID))
 	p.mark("security_group_name", g.Name)
-	all := []Row{p}
+	all := append([]Row{p}, meter(w, g)...)
 	rules := slices.Clone(g.Rules)
 	if !g.DeleteDefaultRules {
 		rules = append(rules, resources.Rule{Direction: resources.Egress, Ethertype: resources.IPv4},
@@ -120,8 +121,32 @@ func acl(w schema.World, typ, object string, inline bool, g *resources.SecurityG
 	}
 	a := newRow(w, typ, object, "ACL", part)
 	fillACL(&a, direction, match, action, rulePriority)
+	if g != nil && logs(g) {
+		a.Columns["log"] = true
+		a.Columns["name"] = "cairn-" + g.ID // OVN takes at most 63 bytes, and names may be longer
+		a.Columns["severity"] = cmp.Or(string(g.Log.Severity), "info")
+		a.Columns["meter"] = "cairn-" + g.ID
+	}
 	a.in("Port_Group", string(id), "", "acls")
 	return a, true
+}
+
+func logs(g *resources.SecurityGroup) bool { return g.Log != nil && on(g.Log.Enabled) }
+
+// meter bounds what a group's rules write down: each rule on its own.
+func meter(w schema.World, g *resources.SecurityGroup) []Row {
+	if !logs(g) {
+		return nil
+	}
+	m := newRow(w, "security_group", g.ID, "Meter", "")
+	b := newRow(w, "security_group", g.ID, "Meter_Band", "")
+	m.Columns["name"] = "cairn-" + g.ID
+	m.Columns["unit"] = "pktps"
+	m.Columns["fair"] = true
+	m.Columns["bands"] = set(Ref(b.ID))
+	b.Columns["action"] = "drop"
+	b.Columns["rate"] = or(g.Log.Rate, 100)
+	return []Row{m, b}
 }
 
 // named are the protocols that OVN has a word for.

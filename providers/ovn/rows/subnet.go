@@ -1,18 +1,21 @@
 package rows
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
-// leaseTime of addresses that DHCP gives, in seconds.
-const leaseTime = "43200"
+// leaseTime of addresses that DHCP gives, unless the subnet says another.
+const leaseTime = 12 * time.Hour
 
 // subnet is one row of DHCP options: every port that refers to it sees a change
 // at once.
@@ -46,12 +49,13 @@ func dhcpOptions(w schema.World, s *resources.Subnet) Map {
 		if s.IPv6AddressMode == resources.DHCPv6Stateless {
 			o["dhcpv6_stateless"] = "true"
 		}
+		maps.Copy(o, subnetOptions(s, 6))
 		return o
 	}
 	if !s.DHCPServerIP.IsValid() {
 		return nil
 	}
-	o := Map{"server_id": s.DHCPServerIP.String(), "server_mac": serverMAC(s.ID), "lease_time": leaseTime}
+	o := Map{"server_id": s.DHCPServerIP.String(), "server_mac": serverMAC(s.ID), "lease_time": seconds(s)}
 	put(o, "dns_server", braces(nameservers(s)))
 	if n != nil && n.MTU > 0 {
 		o["mtu"] = strconv.Itoa(n.MTU)
@@ -72,7 +76,23 @@ func dhcpOptions(w schema.World, s *resources.Subnet) Map {
 		}
 		o["classless_static_route"] = braces(hops)
 	}
+	maps.Copy(o, subnetOptions(s, 4))
 	return o
+}
+
+func seconds(s *resources.Subnet) string {
+	lease := cmp.Or(time.Duration(s.LeaseTime), leaseTime)
+	return strconv.FormatInt(int64(lease/time.Second), 10)
+}
+
+// subnetOptions are those that the author of a subnet says besides.
+func subnetOptions(s *resources.Subnet, version int) Map {
+	all := Map{}
+	for name, value := range s.DHCPOptions {
+		name, value = option(name, value, version)
+		all[name] = value
+	}
+	return all
 }
 
 func put(m Map, key, value string) {

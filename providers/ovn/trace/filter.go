@@ -253,6 +253,9 @@ func (r *journey) answer(j *journey) bool {
 		return true
 	}
 	r.dst = j.origin()
+	if b := j.balanced; b != nil { // the answer comes from whom was asked
+		r.src, r.packet.Port = b.dst, b.port
+	}
 	if j.to.ID == "" && !j.changed && r.dst.IsPrivate() {
 		return r.stop(j.from, nil, "hears no answer: nobody outside knows the way to %s", r.dst)
 	}

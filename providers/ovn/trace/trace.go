@@ -57,6 +57,7 @@ type Net struct {
 	ports    []rows.Row // Logical_Switch_Port
 	routes   []rows.Row
 	nats     []rows.Row
+	lbs      []rows.Row // Load_Balancer
 	lrps     []rows.Row
 	acls     map[string][]rows.Row // by port group
 	members  map[string][]rows.Row // ports by port group
@@ -81,6 +82,8 @@ func New(all []rows.Row) *Net {
 			n.routes = append(n.routes, r)
 		case "NAT":
 			n.nats = append(n.nats, r)
+		case "Load_Balancer":
+			n.lbs = append(n.lbs, r)
 		case "Port_Group":
 			n.groups[r.String("name")] = r.ID
 		case "Address_Set":
@@ -108,9 +111,17 @@ func objectOf(r rows.Row) Object {
 	return Object{m["cairn:type"], m["cairn:id"], m["cairn:rule"]}
 }
 
-// addresses are a port's, as the switch knows them.
+// addresses are a port's, as the switch knows them. Of a port that keeps a load
+// balancer's address the switch knows none, and its marks tell.
 func addresses(r rows.Row) []netip.Addr {
 	var all []netip.Addr
+	if len(r.Strings("addresses")) == 0 {
+		for _, text := range strings.Fields(r.Map("external_ids")["cairn:cidrs"]) {
+			if p, err := netip.ParsePrefix(text); err == nil {
+				all = append(all, p.Addr())
+			}
+		}
+	}
 	for _, entry := range r.Strings("addresses") {
 		for _, word := range strings.Fields(entry) {
 			if a, err := netip.ParseAddr(word); err == nil {
@@ -121,10 +132,17 @@ func addresses(r rows.Row) []netip.Addr {
 	return all
 }
 
+// plain reports a port that is no router's and no wire's.
+func plain(p rows.Row) bool { return p.String("type") == "" || p.String("type") == "virtual" }
+
+// kept reports a port to which nothing is ever plugged in: it keeps the address of
+// a load balancer.
+func kept(p rows.Row) bool { return p.String("type") == "" && len(p.Strings("addresses")) == 0 }
+
 // portAt finds the port that has an address, on one switch or on any ("").
 func (n *Net) portAt(a netip.Addr, onSwitch string) (rows.Row, bool) {
 	for _, p := range n.ports {
-		if p.String("type") == "" && slices.Contains(addresses(p), a) && (onSwitch == "" || n.switches[p.ID] == onSwitch) {
+		if plain(p) && slices.Contains(addresses(p), a) && (onSwitch == "" || n.switches[p.ID] == onSwitch) {
 			return p, true
 		}
 	}
@@ -133,12 +151,15 @@ func (n *Net) portAt(a netip.Addr, onSwitch string) (rows.Row, bool) {
 
 func (n *Net) port(id string) (rows.Row, bool) {
 	for _, p := range n.ports {
-		if p.String("type") == "" && p.String("name") == id {
+		if plain(p) && p.String("name") == id {
 			return p, true
 		}
 	}
 	return rows.Row{}, false
 }
+
+// maxHops is after how many wires between routers a packet goes in a circle.
+const maxHops = 32
 
 // journey is one packet on its way. An invalid src or dst is anybody outside.
 type journey struct {
@@ -148,7 +169,9 @@ type journey struct {
 	packet   Packet
 	reply    bool
 	steps    []Step
-	changed  bool // an address was translated
+	changed  bool  // an address was translated
+	balanced *told // what the packet was sent to before a balancer chose
+	hops     int   // over wires between routers
 
 	out, in decision // at the ports that it leaves and enters
 	from    rows.Row // the port that it left
@@ -256,290 +279,4 @@ func pick(all []netip.Addr, six bool) (netip.Addr, bool) {
 		}
 	}
 	return netip.Addr{}, false
-}
-
-// run follows the packet from its port, or from outside, to its end.
-func (j *journey) run() bool {
-	if p, ok := j.portAt(j.src, ""); j.src.IsValid() && ok {
-		return j.leave(p)
-	}
-	return j.enter()
-}
-
-// leave takes the packet out of a port and onto its switch.
-func (j *journey) leave(p rows.Row) bool {
-	j.from = p
-	if p.Columns["enabled"] == false {
-		return j.stop(p, nil, "is switched off")
-	}
-	if !j.filter(p, "from-lport", &j.out) {
-		return false
-	}
-	sw := j.byID[j.switches[p.ID]]
-	if to, ok := j.portAt(j.dst, sw.ID); j.dst.IsValid() && ok && j.near(p) {
-		j.pass(sw, nil, "carries it straight to the other port")
-		return j.arrive(to)
-	}
-	lrp, ok := j.gatewayOf(p)
-	if !ok {
-		return j.stop(sw, nil, "has no router for %s", text(j.src))
-	}
-	j.pass(sw, nil, "carries it to the router")
-	return j.route(lrp)
-}
-
-// near reports whether the destination is on the port's own subnet.
-func (j *journey) near(p rows.Row) bool {
-	for _, s := range strings.Fields(p.Map("external_ids")["cairn:cidrs"]) {
-		if prefix, err := netip.ParsePrefix(s); err == nil && prefix.Addr() == j.src {
-			return prefix.Contains(j.dst)
-		}
-	}
-	return false
-}
-
-// gatewayOf finds the router port that serves the subnet of the packet's source.
-func (j *journey) gatewayOf(p rows.Row) (rows.Row, bool) {
-	for _, peer := range j.ports {
-		if peer.String("type") != "router" || j.switches[peer.ID] != j.switches[p.ID] {
-			continue
-		}
-		for _, lrp := range j.lrps {
-			if lrp.String("name") == peer.Map("options")["router-port"] && slices.ContainsFunc(networks(lrp), func(n netip.Prefix) bool { return n.Contains(j.src) }) {
-				return lrp, true
-			}
-		}
-	}
-	return rows.Row{}, false
-}
-
-func networks(lrp rows.Row) []netip.Prefix {
-	var all []netip.Prefix
-	for _, s := range lrp.Strings("networks") {
-		if p, err := netip.ParsePrefix(s); err == nil {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
-// isGateway reports whether a router port is the one on the external network.
-func isGateway(lrp rows.Row) bool { return objectOf(lrp).Type == "router" }
-
-// on lists the rows that are a router's.
-func on(all []rows.Row, router string) []rows.Row {
-	var own []rows.Row
-	for _, r := range all {
-		if slices.ContainsFunc(r.Into, func(p rows.Place) bool { return p.Table == "Logical_Router" && p.ID == router }) {
-			own = append(own, r)
-		}
-	}
-	return own
-}
-
-// route takes the packet through the router of a port that it came in by.
-func (j *journey) route(by rows.Row) bool {
-	r := j.byID[j.routers[by.ID]]
-	if r.Columns["enabled"] == false {
-		return j.stop(r, nil, "is switched off")
-	}
-	for _, nat := range on(j.nats, r.ID) {
-		if nat.String("type") == "dnat_and_snat" && nat.String("external_ip") == text(j.dst) {
-			if !isGateway(by) { // out by the gateway and in again
-				j.translate(r)
-			}
-			j.dst, j.changed = netip.MustParseAddr(nat.String("logical_ip")), true
-			j.pass(r, []Object{objectOf(nat)}, "sends it on to %s by", j.dst)
-		}
-	}
-	out, hop, via := j.lookup(r.ID)
-	if via == (Object{}) {
-		return j.stop(r, nil, "has no route to %s", text(j.dst))
-	}
-	if isGateway(out) && !isGateway(by) {
-		j.translate(r)
-	}
-	if hop.IsValid() {
-		j.pass(r, []Object{via}, "sends it to the next hop %s by", hop)
-	} else {
-		j.pass(r, nil, "is connected to the network of %s", text(j.dst))
-	}
-	return j.emit(out, hop)
-}
-
-// lookup finds the longest prefix that the destination is in: what the router is
-// connected to, or the next hop of a route. Without one via is empty.
-func (j *journey) lookup(router string) (out rows.Row, hop netip.Addr, via Object) {
-	best := -1
-	for _, lrp := range j.lrps {
-		if j.routers[lrp.ID] != router {
-			continue
-		}
-		for _, p := range networks(lrp) {
-			if j.dst.IsValid() && p.Contains(j.dst) && p.Bits() > best {
-				best, out, hop, via = p.Bits(), lrp, netip.Addr{}, objectOf(lrp)
-			}
-		}
-	}
-	for _, s := range on(j.routes, router) {
-		p, err := netip.ParsePrefix(s.String("ip_prefix"))
-		next, err2 := netip.ParseAddr(s.String("nexthop"))
-		if err != nil || err2 != nil || p.Addr().Is6() != j.six || p.Bits() <= best {
-			continue
-		}
-		if !p.Contains(j.dst) && (j.dst.IsValid() || p.Bits() > 0) {
-			continue
-		}
-		for _, lrp := range j.lrps {
-			if j.routers[lrp.ID] == router && slices.ContainsFunc(networks(lrp), func(n netip.Prefix) bool { return n.Contains(next) }) {
-				best, out, hop, via = p.Bits(), lrp, next, objectOf(s)
-			}
-		}
-	}
-	return out, hop, via
-}
-
-// translate hides the source behind an address of the gateway's network.
-func (j *journey) translate(r rows.Row) {
-	for _, kind := range []string{"dnat_and_snat", "snat"} {
-		for _, nat := range on(j.nats, r.ID) {
-			if nat.String("type") != kind || !covers(nat.String("logical_ip"), j.src) {
-				continue
-			}
-			j.src, j.changed = netip.MustParseAddr(nat.String("external_ip")), true
-			j.pass(r, []Object{objectOf(nat)}, "gives it the source %s by", j.src)
-			return
-		}
-	}
-}
-
-func covers(logical string, a netip.Addr) bool {
-	if p, err := netip.ParsePrefix(logical); err == nil {
-		return p.Contains(a)
-	}
-	return logical == a.String()
-}
-
-// emit puts the packet onto the switch of a router port.
-func (j *journey) emit(out rows.Row, hop netip.Addr) bool {
-	var sw rows.Row
-	for _, p := range j.ports {
-		if p.String("type") == "router" && p.Map("options")["router-port"] == out.String("name") {
-			sw = j.byID[j.switches[p.ID]]
-		}
-	}
-	at := j.dst
-	if hop.IsValid() {
-		at = hop
-	}
-	if p, ok := j.portAt(at, sw.ID); at.IsValid() && ok {
-		if hop.IsValid() {
-			return j.stop(p, nil, "is the next hop, and what it does with the packet is its own affair")
-		}
-		return j.arrive(p)
-	}
-	if other, ok := j.routerAt(at, sw.ID, out); ok {
-		return j.route(other)
-	}
-	if wire, ok := j.wire(sw); ok {
-		m := wire.Map("options")
-		j.pass(sw, nil, "lets it out on %s", m["network_name"])
-		return true
-	}
-	return j.stop(sw, nil, "has nobody at %s", text(at))
-}
-
-// wire is the port by which a switch leaves the overlay.
-func (j *journey) wire(sw rows.Row) (rows.Row, bool) {
-	for _, p := range j.ports {
-		if p.String("type") == "localnet" && j.switches[p.ID] == sw.ID {
-			return p, true
-		}
-	}
-	return rows.Row{}, false
-}
-
-// routerAt finds another router's port that has an address on a switch, or that
-// translates it.
-func (j *journey) routerAt(a netip.Addr, sw string, not rows.Row) (rows.Row, bool) {
-	for _, p := range j.ports {
-		if p.String("type") != "router" || j.switches[p.ID] != sw {
-			continue
-		}
-		for _, lrp := range j.lrps {
-			if lrp.String("name") != p.Map("options")["router-port"] || lrp.ID == not.ID {
-				continue
-			}
-			own := slices.ContainsFunc(networks(lrp), func(n netip.Prefix) bool { return n.Addr() == a })
-			translated := slices.ContainsFunc(on(j.nats, j.routers[lrp.ID]), func(r rows.Row) bool {
-				return r.String("type") == "dnat_and_snat" && r.String("external_ip") == text(a)
-			})
-			if own || translated {
-				return lrp, true
-			}
-		}
-	}
-	return rows.Row{}, false
-}
-
-// enter brings a packet in from outside.
-func (j *journey) enter() bool {
-	for _, lrp := range j.lrps {
-		if !isGateway(lrp) {
-			continue
-		}
-		r := j.byID[j.routers[lrp.ID]]
-		for _, nat := range on(j.nats, r.ID) {
-			if nat.String("type") == "dnat_and_snat" && nat.String("external_ip") == text(j.dst) {
-				return j.route(lrp)
-			}
-		}
-		for _, p := range networks(lrp) {
-			if p.Addr() == j.dst {
-				return j.stop(r, nil, "has the address itself, and sends nothing on from it")
-			}
-		}
-	}
-	p, ok := j.portAt(j.dst, "")
-	if !ok {
-		return j.stop(rows.Row{}, nil, "nobody has the address %s", j.dst)
-	}
-	sw := j.byID[j.switches[p.ID]]
-	if _, out := j.wire(sw); out {
-		j.pass(sw, nil, "takes it in from its wire")
-		return j.arrive(p)
-	}
-	if j.six { // IPv6 is routed: outside they know the way when the router is there too
-		for _, lrp := range j.lrps {
-			if isGateway(lrp) && slices.ContainsFunc(networks(lrp), func(n netip.Prefix) bool { return n.Addr().Is6() }) && j.serves(lrp, p) {
-				return j.route(lrp)
-			}
-		}
-		return j.stop(sw, nil, "is not reached from outside: no router with an IPv6 gateway leads to it")
-	}
-	return j.stop(p, nil, "has no floating address: nothing outside leads to %s", j.dst)
-}
-
-// serves reports whether the router of a gateway has an interface on a port's switch.
-func (j *journey) serves(gateway, p rows.Row) bool {
-	for _, peer := range j.ports {
-		if peer.String("type") != "router" || j.switches[peer.ID] != j.switches[p.ID] {
-			continue
-		}
-		for _, lrp := range j.lrps {
-			if lrp.String("name") == peer.Map("options")["router-port"] && j.routers[lrp.ID] == j.routers[gateway.ID] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// arrive takes the packet into a port.
-func (j *journey) arrive(p rows.Row) bool {
-	j.to = p
-	if p.Columns["enabled"] == false {
-		return j.stop(p, nil, "is switched off")
-	}
-	return j.filter(p, "to-lport", &j.in)
 }

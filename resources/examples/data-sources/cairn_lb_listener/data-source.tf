@@ -1,0 +1,28 @@
+resource "cairn_network" "web" {
+  name = "web"
+}
+
+resource "cairn_subnet" "web" {
+  network_id = cairn_network.web.id
+  cidr       = "10.10.0.0/24"
+}
+
+resource "cairn_load_balancer" "front" {
+  name          = "front"
+  vip_subnet_id = cairn_subnet.web.id
+}
+
+resource "cairn_lb_listener" "web" {
+  name            = "web"
+  loadbalancer_id = cairn_load_balancer.front.id
+  protocol        = "TCP"
+  protocol_port   = 443
+}
+
+data "cairn_lb_listener" "web" {
+  id = cairn_lb_listener.web.id
+}
+
+output "web" {
+  value = data.cairn_lb_listener.web.protocol_port
+}

@@ -1,0 +1,34 @@
+resource "cairn_network" "web" {
+  name = "web"
+}
+
+resource "cairn_subnet" "web" {
+  network_id = cairn_network.web.id
+  cidr       = "10.10.0.0/24"
+}
+
+resource "cairn_load_balancer" "front" {
+  name          = "front"
+  vip_subnet_id = cairn_subnet.web.id
+}
+
+resource "cairn_lb_pool" "web" {
+  name            = "web"
+  loadbalancer_id = cairn_load_balancer.front.id
+  protocol        = "TCP"
+  lb_method       = "SOURCE_IP_PORT"
+}
+
+resource "cairn_lb_member" "web" {
+  pool_id       = cairn_lb_pool.web.id
+  address       = "10.10.0.50"
+  protocol_port = 8443
+}
+
+data "cairn_lb_member" "web" {
+  id = cairn_lb_member.web.id
+}
+
+output "web" {
+  value = data.cairn_lb_member.web.weight
+}

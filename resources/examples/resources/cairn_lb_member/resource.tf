@@ -1,0 +1,33 @@
+resource "cairn_network" "web" {
+  name = "web"
+}
+
+resource "cairn_subnet" "web" {
+  network_id = cairn_network.web.id
+  cidr       = "10.10.0.0/24"
+}
+
+resource "cairn_load_balancer" "front" {
+  name          = "front"
+  vip_subnet_id = cairn_subnet.web.id
+}
+
+resource "cairn_lb_pool" "web" {
+  name            = "web"
+  loadbalancer_id = cairn_load_balancer.front.id
+  protocol        = "TCP"
+  lb_method       = "SOURCE_IP_PORT"
+}
+
+resource "cairn_port" "web" {
+  name       = "web"
+  network_id = cairn_network.web.id
+  depends_on = [cairn_subnet.web]
+}
+
+# weight = 0 would leave it the connections that it has, and give it no new ones.
+resource "cairn_lb_member" "web" {
+  pool_id       = cairn_lb_pool.web.id
+  address       = cairn_port.web.fixed_ips[0].ip_address
+  protocol_port = 8443
+}

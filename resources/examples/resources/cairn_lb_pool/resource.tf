@@ -1,0 +1,22 @@
+resource "cairn_network" "web" {
+  name = "web"
+}
+
+resource "cairn_subnet" "web" {
+  network_id = cairn_network.web.id
+  cidr       = "10.10.0.0/24"
+}
+
+resource "cairn_load_balancer" "front" {
+  name          = "front"
+  vip_subnet_id = cairn_subnet.web.id
+}
+
+# A client finds the member again that it had in the last ten minutes.
+resource "cairn_lb_pool" "web" {
+  name            = "web"
+  loadbalancer_id = cairn_load_balancer.front.id
+  protocol        = "TCP"
+  lb_method       = "SOURCE_IP_PORT"
+  persistence     = { type = "SOURCE_IP", timeout = 600 }
+}
