@@ -184,7 +184,10 @@ type System struct {
 	// Watch tells the ids of objects that somebody may have changed, as it happens,
 	// until the context ends.
 	Watch func(ctx context.Context, changed func(ids []string)) error
-	Close func() error
+	// Follow asks the system's own tool how a packet would fare. What is asked and what
+	// it prints are in the tool's words.
+	Follow func(ctx context.Context, words []string) (printed string, err error)
+	Close  func() error
 	// Purge removes what is left of an empty system's own.
 	Purge func(context.Context) error
 }

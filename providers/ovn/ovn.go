@@ -57,7 +57,7 @@ func (d *Driver) System() providers.System {
 	s := providers.System{Name: "ovn " + d.conf.Region, Handles: map[string]providers.Handle{},
 		Batch: d.Batch, Look: d.Look, Fits: d.Fits, Watch: d.Watch, Close: d.Close}
 	if len(d.conf.Southbound) > 0 {
-		s.Learn = d.Learn
+		s.Learn, s.Follow = d.Learn, d.Follow
 	}
 	realise[resources.Network](d, s.Handles)
 	realise[resources.Subnet](d, s.Handles)

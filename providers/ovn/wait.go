@@ -44,7 +44,7 @@ func (d *Driver) await(ctx context.Context, target int) error {
 		case errors.Is(err, errLost) && d.nb.back(bounded) == nil: // what was committed is there again
 		case err != nil && bounded.Err() == nil:
 			return fmt.Errorf("%w: %w", providers.ErrUnrealised, err)
-		case err == nil && hv >= target, err == nil && sb >= target && d.conf.Wait == cloud.WaitSB:
+		case err == nil && sb >= target && (hv >= target || d.conf.Wait == cloud.WaitSB): // without a chassis hv runs ahead
 			return nil
 		case err == nil && sb >= target && time.Since(began) > stillness && len(d.sb.endpoints) > 0:
 			if down, _ := d.down(bounded, target, &behind); down {

@@ -61,6 +61,7 @@ func (j *journey) balance(at rows.Row) bool {
 		return j.stop(at, by, "finds no member for it, and refuses it: by")
 	}
 	m := members[0]
+	j.member = m
 	j.balanced = &told{j.dst, j.packet.Port}
 	j.dst, j.packet.Port, j.changed = m.Addr(), int(m.Port()), true
 	if len(members) > 1 {

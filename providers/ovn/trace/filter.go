@@ -246,7 +246,7 @@ func (r *journey) answer(j *journey) bool {
 	if j.to.ID != "" && !r.again(j.to, "from-lport", j.in) {
 		return false
 	}
-	if j.to.ID != "" && !r.way(j.to) {
+	if j.to.ID != "" && !r.way(j.to, j) {
 		return false
 	}
 	if j.from.ID == "" {
@@ -279,21 +279,26 @@ func (r *journey) again(p rows.Row, direction string, was decision) bool {
 
 // way checks that a reply finds back from a port: on its own wire, or by a
 // router that knows where to.
-func (r *journey) way(p rows.Row) bool {
+func (r *journey) way(p rows.Row, j *journey) bool {
 	sw := r.byID[r.switches[p.ID]]
 	if r.near(p) {
 		return true
 	}
-	if _, out := r.wire(sw); out {
-		return true
-	}
 	lrp, ok := r.gatewayOf(p)
-	if !ok {
+	_, out := r.wire(sw)
+	switch {
+	case !ok && out:
+		return true
+	case !ok:
 		return r.stop(sw, nil, "has no router that could take the reply back")
 	}
 	router := r.byID[r.routers[lrp.ID]]
 	if _, _, via := r.lookup(router.ID); via == (Object{}) {
 		return r.stop(router, nil, "has no route back to %s", text(r.dst))
+	}
+	if out && j.from.ID == "" && j.start == sw.ID {
+		r.hangs = append(r.hangs, objectOf(router))
+		return r.pass(router, nil, "takes the reply another way than the packet came, perhaps from another address")
 	}
 	return r.pass(router, nil, "takes the reply back to %s", text(r.dst))
 }

@@ -49,6 +49,18 @@ type Answer struct {
 	Reply    []Step // empty when the packet itself does not arrive
 	Arrives  bool
 	Replied  bool
+	// Out is the port that the packet comes out of, by its name in OVN; "" when a
+	// router answers it itself. It may be that of a next hop: then it has not arrived.
+	Out string
+	// Hangs are what the answer hangs on and no record tells: routes whose next hop is
+	// watched, and routers that take a reply another way than its packet came.
+	Hangs []Object
+	// Neighbour says that a router gives the packet to another one, or to a port that is
+	// off, for which it must ask first: ovn-trace does not follow it there.
+	Neighbour bool
+	// Question and ReplyQuestion ask OVN the same; Back is where the reply comes out.
+	Question, ReplyQuestion Question
+	Back                    string
 }
 
 // A Net is rows, ready to be followed.
@@ -164,14 +176,20 @@ const maxHops = 32
 // journey is one packet on its way. An invalid src or dst is anybody outside.
 type journey struct {
 	*Net
-	src, dst netip.Addr
-	six      bool // IPv6
-	packet   Packet
-	reply    bool
-	steps    []Step
-	changed  bool  // an address was translated
-	balanced *told // what the packet was sent to before a balancer chose
-	hops     int   // over wires between routers
+	src, dst  netip.Addr
+	six       bool // IPv6
+	packet    Packet
+	reply     bool
+	steps     []Step
+	changed   bool           // an address was translated
+	balanced  *told          // what the packet was sent to before a balancer chose
+	hops      int            // over wires between routers
+	member    netip.AddrPort // whom a balancer chose
+	start     string         // the switch that the packet comes to first
+	frame     handed         // the packet there
+	hangs     []Object
+	neighbour bool
+	left      string // the port that it came out of
 
 	out, in decision // at the ports that it leaves and enters
 	from    rows.Row // the port that it left
@@ -195,12 +213,23 @@ func (n *Net) Trace(from, to End, p Packet) (Answer, error) {
 		return Answer{}, err
 	}
 	a := Answer{From: text(j.src), To: text(j.dst)}
+	began := *j
 	a.Arrives = j.run()
-	a.Steps = j.steps
+	a.Steps, a.Out, a.Question = j.steps, j.left, j.question(&began)
+	a.Hangs, a.Neighbour = j.hangs, j.neighbour
+	if a.Arrives && j.left == "" { // the router has answered
+		a.Replied = true
+		return a, nil
+	}
 	if a.Arrives {
 		back := n.back(j)
 		a.Replied = back.answer(j)
 		a.Reply = back.steps
+		a.Hangs = append(a.Hangs, back.hangs...)
+		a.ReplyQuestion = back.ask(j)
+		if a.Back = j.from.String("name"); a.Back == "" {
+			a.Back = j.frame.in
+		}
 	}
 	return a, nil
 }
@@ -218,9 +247,14 @@ func (n *Net) begin(from, to End, p Packet) (*journey, error) {
 	if from.Internet && to.Internet {
 		return nil, fmt.Errorf("from the internet to the internet the way is not cairn's")
 	}
-	src, err := n.choices(from)
+	src, err := n.choices(n.behind(from))
 	if err != nil {
 		return nil, err
+	}
+	if from.Addr.IsValid() {
+		if err := n.sends(src[0]); err != nil {
+			return nil, err
+		}
 	}
 	dst, err := n.choices(to)
 	if err != nil {
@@ -233,10 +267,41 @@ func (n *Net) begin(from, to End, p Packet) (*journey, error) {
 		s, okS := pick(src, six)
 		d, okD := pick(dst, six)
 		if okS && okD {
+			if s.IsValid() && s == d {
+				return nil, fmt.Errorf("what %s sends to itself reaches no network", s)
+			}
 			return &journey{Net: n, src: s, dst: d, six: six, packet: p}, nil
 		}
 	}
 	return nil, fmt.Errorf("the two ends have no addresses of one IP version")
+}
+
+// behind is who sends by a floating address.
+func (n *Net) behind(e End) End {
+	for _, nat := range n.nats {
+		if e.Addr.IsValid() && nat.String("type") == "dnat_and_snat" && nat.String("external_ip") == e.Addr.String() {
+			return End{Addr: netip.MustParseAddr(nat.String("logical_ip"))}
+		}
+	}
+	return e
+}
+
+// sends reports an address within the cloud from which nothing comes.
+func (n *Net) sends(a netip.Addr) error {
+	if _, ok := n.portAt(a, ""); ok {
+		return nil
+	}
+	for _, lrp := range n.lrps {
+		if owns(lrp, a) {
+			return fmt.Errorf("%s is a router's, and routers connect to nobody", a)
+		}
+		sw := n.switchOf(lrp)
+		_, out := n.wire(sw)
+		if !out && sw.ID != "" && slices.ContainsFunc(networks(lrp), func(p netip.Prefix) bool { return p.Contains(a) }) {
+			return fmt.Errorf("nobody has the address %s", a)
+		}
+	}
+	return nil
 }
 
 // choices are the addresses of an end; an invalid one is anybody outside.

@@ -60,6 +60,10 @@ func TestTrace(t *testing.T) {
 	tcp := func(port int) trace.Packet { return trace.Packet{Protocol: "tcp", Port: port} }
 	ping := trace.Packet{Protocol: "icmp"}
 	off := new(bool)
+	wired := func(a *providertest.App) {
+		a.Inside.Segments = []resources.Segment{{NetworkType: resources.VLAN, PhysicalNetwork: "physnet1", SegmentationID: 102}}
+		a.Interface4.SubnetID, a.Front.AdminStateUp = "", off
+	}
 	for _, c := range []struct {
 		reason           string
 		change           func(*providertest.App)
@@ -97,7 +101,7 @@ func TestTrace(t *testing.T) {
 		{"to a port without port security", nil, app, open, tcp(1), true, true, "port.open lets it in: it has no port security", "port.open lets it out: it has no port security\nport.app lets the reply through"},
 		{"a group that keeps no memory", func(a *providertest.App) { a.AppGroup.Stateful = off }, open, app, tcp(8000), false, false, "port.app drops", ""},
 		{"a group that keeps no memory, and no rule for replies", func(a *providertest.App) { a.AppGroup.Stateful = off }, app, db, tcp(5432), true, false, "port.db lets it in", "port.db lets the reply through\nport.app drops ingress of the reply from 10.20.0.13"},
-		{"a static route to who is not cairn's", nil, open, addr("192.0.2.9"), tcp(80), false, false, "router.edge sends it to the next hop 10.20.0.254 by route\nnetwork.inside has nobody at 10.20.0.254", ""},
+		{"a static route to who is not cairn's", nil, open, addr("192.0.2.9"), tcp(80), false, false, "router.edge sends it, while BFD finds it up, to the next hop 10.20.0.254 by route\nnetwork.inside has nobody at 10.20.0.254", ""},
 		{"by the router to a floating address of its own", nil, app, addr("203.0.113.21"), tcp(443), true, true, "router.edge gives it the source 203.0.113.22\nrouter.edge sends it on to 10.20.0.11\nport.web lets it in by security_group.web rules[0]", "router.edge takes the reply back to 203.0.113.22"},
 		{"to a load balancer", nil, web, addr("10.20.0.50"), tcp(80), true, true, "network.inside sends it on to 10.20.0.12:8000, one of 2 members, by lb_listener.app\nport.app lets it in by security_group.app rules[0]", "port.web lets the reply through"},
 		{"to a load balancer where it does not listen", nil, web, addr("10.20.0.50"), tcp(81), false, false, "port.vip keeps the address of a load balancer", ""},
@@ -121,7 +125,30 @@ func TestTrace(t *testing.T) {
 		{"to an address that ports take by turns", func(a *providertest.App) { a.WebGroup.Rules[1].RemoteIPPrefix = netip.Prefix{} }, app, addr("10.20.0.40"), ping, true, true, "port.shared is an address that ports take by turns\nport.web lets it in by security_group.web rules[1]", ""},
 		{"by a route that looks at the source", func(a *providertest.App) {
 			a.Route.DestinationCIDR, a.Route.Policy, a.Route.NextHop = netip.MustParsePrefix("10.20.0.14/32"), resources.BySource, netip.MustParseAddr("10.20.0.250")
-		}, open, addr("198.51.100.7"), tcp(80), false, false, "router.edge sends it to the next hop 10.20.0.250 by route", ""},
+		}, open, addr("198.51.100.7"), tcp(80), false, false, "router.edge sends it, while BFD finds it up, to the next hop 10.20.0.250 by route", ""},
+		{"a ping to a router: it answers", nil, web, addr("10.20.0.1"), ping, true, true, "router.edge has the address itself, and answers", ""},
+		{"a ping to the gateway's address, from outside", nil, internet, addr("203.0.113.10"), ping, true, true, "router.edge has the address itself, and answers", ""},
+		{"anything else to a router", nil, web, addr("10.20.0.1"), tcp(22), false, false, "router.edge has the address itself, and sends nothing on", ""},
+		{"from an address that ports take by turns: the port that takes it sends", func(a *providertest.App) { a.WebGroup.DeleteDefaultRules = true }, addr("10.20.0.40"), app, tcp(8000), false, false,
+			"port.shared is an address that ports take by turns\nport.web drops egress of tcp 8000", ""},
+		{"from the port of a load balancer: nothing is plugged in there", nil, end(base.VIP), app, tcp(8000), false, false, "port.vip keeps the address of a load balancer, which sends nothing by itself", ""},
+		{"to a load balancer, and no router answers for its address", func(a *providertest.App) { a.Interface4.SubnetID = "" }, web, addr("10.20.0.50"), tcp(80), false, false, "network.inside has no router that answers for 10.20.0.50", ""},
+		{"out by the wire of the port's own network", wired, open, internet, tcp(80), true, false, "network.inside lets it out on physnet1", "port.open hears no answer"},
+		{"to who is not cairn's, on the wire of the port's own network", wired, open, addr("10.20.0.99"), tcp(80), true, false, "network.inside lets it out on physnet1", ""},
+		{"in by the wire, and the reply by a router that leads nowhere", func(a *providertest.App) {
+			wired(a)
+			a.Interface4.SubnetID = base.Interface4.SubnetID
+			a.Router.ExternalNetworkID, a.Router.ExternalFixedIPs = "", nil
+		}, internet, open, tcp(80), true, false, "network.inside takes it in from its wire", "router.edge has no route back to the internet"},
+		{"in by the wire, and the reply by a router's gateway", func(a *providertest.App) { wired(a); a.Interface4.SubnetID = base.Interface4.SubnetID }, internet, open, tcp(80), true, true,
+			"network.inside takes it in from its wire", "router.edge takes the reply another way than the packet came"},
+		{"a next hop that is a port: it takes the packet", func(a *providertest.App) { a.Route.NextHop, a.Route.BFD = a.Open.FixedIPs[0].IPAddress, false }, web, addr("192.0.2.9"), tcp(80), false, false,
+			"port.open lets it in: it has no port security\nport.open is the next hop, and what it does with the packet is its own affair", ""},
+		{"a next hop that is a port with port security", func(a *providertest.App) {
+			a.Route.NextHop, a.Route.BFD = a.App.FixedIPs[0].IPAddress, false
+			a.AppGroup.Rules[0].RemoteGroupID = ""
+		}, web, addr("192.0.2.9"), tcp(8000), false, false, "port.app is the next hop, but gets only what is for its own addresses", ""},
+		{"a switch that does not know who is asked for", nil, web, addr("10.20.0.99"), tcp(80), false, false, "network.inside has nobody at 10.20.0.99", ""},
 		{"IPv6 from outside without an IPv6 gateway", nil, internet, addr("2001:db8:1:0:f816:3eff:fe00:11"), tcp(443), false, false, "network.inside is not reached from outside", ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
@@ -159,12 +186,7 @@ func end(p *resources.Port) trace.End { return trace.End{Port: p.ID} }
 func TestQuestionsThatMakeNoSense(t *testing.T) {
 	t.Parallel()
 	app := providertest.NewApp()
-	w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
-	var all []rows.Row
-	for _, o := range app.Objects() {
-		all = append(all, rows.Of(w, o)...)
-	}
-	n := trace.New(all)
+	n := net(app)
 	for _, c := range []struct {
 		reason   string
 		from, to trace.End
@@ -172,12 +194,65 @@ func TestQuestionsThatMakeNoSense(t *testing.T) {
 	}{
 		{"both ends are outside", trace.End{Internet: true}, trace.End{Internet: true}, "not cairn's"},
 		{"no such port", trace.End{Port: "none"}, end(app.Web), "no port has the id"},
+		{"to oneself", end(app.Web), trace.End{Addr: app.Web.FixedIPs[0].IPAddress}, "reaches no network"},
+		{"from a router's address", trace.End{Addr: netip.MustParseAddr("10.20.0.1")}, end(app.Web), "routers connect to nobody"},
+		{"from an address within that nobody has", trace.End{Addr: netip.MustParseAddr("10.20.0.99")}, end(app.Web), "nobody has the address 10.20.0.99"},
 		{"two IP versions", end(app.DB), trace.End{Addr: netip.MustParseAddr("2001:db8::1")}, "one IP version"},
 	} {
 		if _, err := n.Trace(c.from, c.to, trace.Packet{}); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.reason, err)
 		}
 	}
+}
+
+// Whoever sends by a floating address is the port that it leads to.
+func TestFromAFloatingAddress(t *testing.T) {
+	t.Parallel()
+	app := providertest.NewApp()
+	a, way, _ := follow(t, app, trace.End{Addr: app.WebAddress.Address}, end(app.App), trace.Packet{Protocol: "tcp", Port: 8000})
+	if !a.Arrives || a.From != "10.20.0.11" {
+		t.Errorf("from %s\n%s", a.From, way)
+	}
+}
+
+// What hangs on a next hop that BFD watches, or on a neighbour that a router has yet to
+// ask for, is no contradiction when OVN says another thing.
+func TestWhatNoRecordTells(t *testing.T) {
+	t.Parallel()
+	app := providertest.NewApp()
+	elsewhere := trace.Verdict{Out: []string{"another port"}, Table: "1 (x)"}
+	for _, c := range []struct {
+		reason     string
+		from, to   trace.End
+		v          trace.Verdict
+		told, sure bool
+	}{
+		{"a watched route", end(app.Open), trace.End{Addr: netip.MustParseAddr("192.0.2.9")}, elsewhere, true, false},
+		{"a route that is not watched", end(app.Open), trace.End{Internet: true}, elsewhere, true, true},
+		{"another router", end(app.Bench), trace.End{Addr: netip.MustParseAddr("203.0.113.22")}, trace.Verdict{Asks: []string{"wire"}, Asked: true, Table: "1 (x)"}, false, true},
+		{"dropped before it comes to another router", end(app.Bench), trace.End{Addr: netip.MustParseAddr("203.0.113.22")}, trace.Verdict{Table: "1 (x)"}, true, true},
+		{"past a balancer that remembers", end(app.Web), trace.End{Addr: netip.MustParseAddr("10.20.0.50")}, trace.Verdict{Table: "13 (ls_in_lb_aff_learn)"}, false, true},
+	} {
+		app.LabRouter.BFDDefaultRoute = false
+		n := net(app)
+		a, err := n.Trace(c.from, c.to, trace.Packet{Protocol: "tcp", Port: 80})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Arrives = !strings.HasPrefix(c.reason, "a ") || a.Arrives
+		if f := n.Hold(a, false, c.v); f.Agrees || f.Told != c.told || f.Sure != c.sure {
+			t.Errorf("%s: %+v", c.reason, f)
+		}
+	}
+}
+
+func net(app *providertest.App) *trace.Net {
+	w := world.New(resources.All(), providertest.Cloud(), app.Objects()...)
+	var all []rows.Row
+	for _, o := range app.Objects() {
+		all = append(all, rows.Of(w, o)...)
+	}
+	return trace.New(all)
 }
 
 // A rule that names an address group lets in who is in it, and who is not stays out.

@@ -18,7 +18,15 @@ func (j *journey) run() bool {
 
 // leave takes the packet out of a port and onto its switch.
 func (j *journey) leave(p rows.Row) bool {
+	if parent, ok := j.taker(p); ok {
+		j.pass(p, nil, "is an address that ports take by turns")
+		p = parent
+	}
 	j.from = p
+	if kept(p) {
+		return j.stop(p, nil, "keeps the address of a load balancer, which sends nothing by itself")
+	}
+	j.sent(p)
 	if p.Columns["enabled"] == false {
 		return j.stop(p, nil, "is switched off")
 	}
@@ -26,6 +34,9 @@ func (j *journey) leave(p rows.Row) bool {
 		return false
 	}
 	sw := j.byID[j.switches[p.ID]]
+	if _, _, ok := j.match(sw.ID); ok && j.next(p) == "" {
+		return j.stop(sw, nil, "has no router that answers for %s", text(j.dst))
+	}
 	if !j.balance(sw) {
 		return false
 	}
@@ -33,18 +44,30 @@ func (j *journey) leave(p rows.Row) bool {
 		j.pass(sw, nil, "carries it straight to the other port")
 		return j.arrive(to)
 	}
-	lrp, ok := j.gatewayOf(p)
-	if !ok {
-		return j.stop(sw, nil, "has no router for %s", text(j.src))
+	if j.near(p) {
+		if lrp, ok := j.routerAt(j.dst, sw.ID, rows.Row{}); ok {
+			j.pass(sw, nil, "carries it to the router")
+			return j.route(lrp)
+		}
+		if wire, ok := j.wire(sw); ok {
+			return j.leaves(sw, wire)
+		}
+		return j.stop(sw, nil, "has nobody at %s", text(j.dst))
 	}
-	j.pass(sw, nil, "carries it to the router")
-	return j.route(lrp)
+	if lrp, ok := j.gatewayOf(p); ok {
+		j.pass(sw, nil, "carries it to the router")
+		return j.route(lrp)
+	}
+	if wire, ok := j.wire(sw); ok {
+		return j.leaves(sw, wire)
+	}
+	return j.stop(sw, nil, "has no router for %s", text(j.src))
 }
 
 // near reports whether the destination is on the port's own subnet.
 func (j *journey) near(p rows.Row) bool {
 	for _, s := range strings.Fields(p.Map("external_ids")["cairn:cidrs"]) {
-		if prefix, err := netip.ParsePrefix(s); err == nil && prefix.Addr() == j.src {
+		if prefix, err := netip.ParsePrefix(s); err == nil && prefix.Contains(j.src) {
 			return prefix.Contains(j.dst)
 		}
 	}
@@ -108,6 +131,12 @@ func (j *journey) route(by rows.Row) bool {
 			j.pass(r, []Object{objectOf(nat)}, "sends it on to %s by", j.dst)
 		}
 	}
+	if j.own(r.ID) {
+		if j.packet.Protocol == "icmp" {
+			return j.pass(r, nil, "has the address itself, and answers")
+		}
+		return j.stop(r, nil, "has the address itself, and sends nothing on from it")
+	}
 	out, hop, via := j.lookup(r.ID)
 	if via == (Object{}) {
 		return j.stop(r, nil, "has no route to %s", text(j.dst))
@@ -115,12 +144,20 @@ func (j *journey) route(by rows.Row) bool {
 	if isGateway(out) && !isGateway(by) {
 		j.translate(r)
 	}
-	if hop.IsValid() {
+	if hop.IsValid() && j.watched(via, hop) {
+		j.hangs = append(j.hangs, via)
+		j.pass(r, []Object{via}, "sends it, while BFD finds it up, to the next hop %s by", hop)
+	} else if hop.IsValid() {
 		j.pass(r, []Object{via}, "sends it to the next hop %s by", hop)
 	} else {
 		j.pass(r, nil, "is connected to the network of %s", text(j.dst))
 	}
 	return j.emit(out, hop)
+}
+
+// own reports whether a router has the address that the packet goes to.
+func (j *journey) own(router string) bool {
+	return slices.ContainsFunc(j.lrps, func(lrp rows.Row) bool { return j.routers[lrp.ID] == router && owns(lrp, j.dst) })
 }
 
 // lookup finds the longest prefix that the destination is in: what the router is
@@ -159,6 +196,13 @@ func (j *journey) lookup(router string) (out rows.Row, hop netip.Addr, via Objec
 	return out, hop, via
 }
 
+// watched reports whether BFD watches the next hop of a route.
+func (n *Net) watched(via Object, hop netip.Addr) bool {
+	return slices.ContainsFunc(n.routes, func(r rows.Row) bool {
+		return objectOf(r) == via && r.String("nexthop") == hop.String() && r.Columns["bfd"] != nil
+	})
+}
+
 // translate hides the source behind an address of the gateway's network.
 func (j *journey) translate(r rows.Row) {
 	for _, kind := range []string{"dnat_and_snat", "snat"} {
@@ -185,31 +229,45 @@ func (j *journey) emit(out rows.Row, hop netip.Addr) bool {
 	if name := out.String("peer"); name != "" {
 		return j.across(out, name)
 	}
-	var sw rows.Row
-	for _, p := range j.ports {
-		if p.String("type") == "router" && p.Map("options")["router-port"] == out.String("name") {
-			sw = j.byID[j.switches[p.ID]]
-		}
-	}
+	sw := j.switchOf(out)
 	at := j.dst
 	if hop.IsValid() {
 		at = hop
 	}
 	if p, ok := j.portAt(at, sw.ID); at.IsValid() && ok {
+		j.neighbour = j.neighbour || p.Columns["enabled"] == false || kept(p)
 		if hop.IsValid() {
-			return j.stop(p, nil, "is the next hop, and what it does with the packet is its own affair")
+			return j.hand(p)
 		}
 		return j.arrive(p)
 	}
 	if other, ok := j.routerAt(at, sw.ID, out); ok {
+		j.neighbour = true
 		return j.route(other)
 	}
 	if wire, ok := j.wire(sw); ok {
-		m := wire.Map("options")
-		j.pass(sw, nil, "lets it out on %s", m["network_name"])
-		return true
+		return j.leaves(sw, wire)
 	}
 	return j.stop(sw, nil, "has nobody at %s", text(at))
+}
+
+// hand gives the packet to a port that is its next hop.
+func (j *journey) hand(p rows.Row) bool {
+	if !j.arrive(p) {
+		return false
+	}
+	own := strings.Fields(strings.Join(p.Strings("port_security"), " "))
+	if len(own) > 0 && !slices.ContainsFunc(own, func(x string) bool { return x == text(j.dst) || covers(x, j.dst) }) {
+		j.left = ""
+		return j.stop(p, nil, "is the next hop, but gets only what is for its own addresses: it has port security")
+	}
+	return j.stop(p, nil, "is the next hop, and what it does with the packet is its own affair")
+}
+
+// leaves takes the packet out of the overlay.
+func (j *journey) leaves(sw, wire rows.Row) bool {
+	j.left = wire.String("name")
+	return j.pass(sw, nil, "lets it out on %s", wire.Map("options")["network_name"])
 }
 
 // across puts the packet into the router at the other end of a wire.
@@ -227,10 +285,20 @@ func (j *journey) across(out rows.Row, peer string) bool {
 	return j.stop(out, nil, "has nobody at its other end")
 }
 
+// switchOf is the switch that a router port is plugged into; none for a wire's end.
+func (n *Net) switchOf(lrp rows.Row) rows.Row {
+	for _, p := range n.ports {
+		if p.String("type") == "router" && p.Map("options")["router-port"] == lrp.String("name") {
+			return n.byID[n.switches[p.ID]]
+		}
+	}
+	return rows.Row{}
+}
+
 // wire is the port by which a switch leaves the overlay.
-func (j *journey) wire(sw rows.Row) (rows.Row, bool) {
-	for _, p := range j.ports {
-		if p.String("type") == "localnet" && j.switches[p.ID] == sw.ID {
+func (n *Net) wire(sw rows.Row) (rows.Row, bool) {
+	for _, p := range n.ports {
+		if p.String("type") == "localnet" && n.switches[p.ID] == sw.ID {
 			return p, true
 		}
 	}
@@ -252,12 +320,20 @@ func (j *journey) routerAt(a netip.Addr, sw string, not rows.Row) (rows.Row, boo
 			translated := slices.ContainsFunc(on(j.nats, j.routers[lrp.ID]), func(r rows.Row) bool {
 				return r.String("type") == "dnat_and_snat" && r.String("external_ip") == text(a)
 			})
-			if own || translated || j.answers(j.routers[lrp.ID]) {
+			if own || translated || j.answers(j.routers[lrp.ID]) && j.reaches(j.routers[lrp.ID], a) {
 				return lrp, true
 			}
 		}
 	}
 	return rows.Row{}, false
+}
+
+// reaches reports whether an address is on a network of a router: for a balancer's
+// that is not OVN's routers don't answer (ovn-nb(5), neighbor_responder).
+func (n *Net) reaches(router string, a netip.Addr) bool {
+	return slices.ContainsFunc(n.lrps, func(lrp rows.Row) bool {
+		return n.routers[lrp.ID] == router && slices.ContainsFunc(networks(lrp), func(p netip.Prefix) bool { return p.Contains(a) })
+	})
 }
 
 // enter brings a packet in from outside.
@@ -269,16 +345,11 @@ func (j *journey) enter() bool {
 		r := j.byID[j.routers[lrp.ID]]
 		for _, nat := range on(j.nats, r.ID) {
 			if nat.String("type") == "dnat_and_snat" && nat.String("external_ip") == text(j.dst) {
-				return j.route(lrp)
+				return j.come(lrp)
 			}
 		}
-		if j.answers(r.ID) {
-			return j.route(lrp)
-		}
-		for _, p := range networks(lrp) {
-			if p.Addr() == j.dst {
-				return j.stop(r, nil, "has the address itself, and sends nothing on from it")
-			}
+		if j.answers(r.ID) || owns(lrp, j.dst) {
+			return j.come(lrp)
 		}
 	}
 	p, ok := j.portAt(j.dst, "")
@@ -288,23 +359,40 @@ func (j *journey) enter() bool {
 	sw := j.byID[j.switches[p.ID]]
 	if _, out := j.wire(sw); out {
 		j.pass(sw, nil, "takes it in from its wire")
-		if !j.balance(sw) {
-			return false
+		if kept(p) {
+			lrp, ok := j.routerAt(j.dst, sw.ID, rows.Row{})
+			if !ok {
+				return j.arrive(p)
+			}
+			j.entered(sw.ID, j.mac(lrp))
+			return j.route(lrp)
 		}
-		if p, ok = j.portAt(j.dst, sw.ID); !ok {
-			return j.stop(sw, nil, "does not reach %s", text(j.dst))
+		to := p
+		if parent, ok := j.taker(p); ok {
+			to = parent
 		}
+		j.entered(sw.ID, hardware(to))
 		return j.arrive(p)
 	}
 	if j.six { // IPv6 is routed: outside they know the way when the router is there too
 		for _, lrp := range j.lrps {
 			if isGateway(lrp) && slices.ContainsFunc(networks(lrp), func(n netip.Prefix) bool { return n.Addr().Is6() }) && j.serves(lrp, p) {
-				return j.route(lrp)
+				return j.come(lrp)
 			}
 		}
 		return j.stop(sw, nil, "is not reached from outside: no router with an IPv6 gateway leads to it")
 	}
 	return j.stop(p, nil, "has no floating address: nothing outside leads to %s", j.dst)
+}
+
+// come takes the packet in by the gateway of a router.
+func (j *journey) come(lrp rows.Row) bool {
+	j.entered(j.switchOf(lrp).ID, j.mac(lrp))
+	return j.route(lrp)
+}
+
+func owns(lrp rows.Row, a netip.Addr) bool {
+	return slices.ContainsFunc(networks(lrp), func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
 // serves reports whether the router of a gateway has an interface on a port's switch.
@@ -335,5 +423,9 @@ func (j *journey) arrive(p rows.Row) bool {
 		j.pass(p, nil, "is an address that ports take by turns")
 		return j.arrive(parent)
 	}
-	return j.filter(p, "to-lport", &j.in)
+	if !j.filter(p, "to-lport", &j.in) {
+		return false
+	}
+	j.left = p.String("name")
+	return true
 }
