@@ -207,7 +207,7 @@ func (s *server) explain(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer within %s: it hangs, or is no OVSDB server", connectTime)
 	case strings.Contains(text, "connection is shut down"), strings.Contains(text, "EOF"), strings.Contains(text, "reset by peer"), strings.Contains(text, "invalid character"):
-		return errors.New("it does not speak OVSDB with us: it is no OVSDB server, or wants ssl: and not tcp:")
+		return errors.New("it does not speak OVSDB with us: it is no OVSDB server, or wants ssl: in place of tcp: there")
 	}
 	return err
 }
