@@ -135,8 +135,13 @@ func (b *batch) job(w schema.World, c providers.Change) *job {
 		j.readers = append(j.readers, rows.Readers(w, c.Want)...)
 	}
 	j.owners = []owner{own}
-	if err := b.ctx.Err(); err != nil {
+	err := b.ctx.Err()
+	if c, ok := c.Want.(schema.Checker); ok && err == nil {
+		err = c.Check()
+	}
+	if err != nil {
 		j.err = fmt.Errorf("%s: %w", j.what, err)
+		return j
 	}
 	if j.fresh {
 		j.part = b.lay(j, nil)
