@@ -87,10 +87,7 @@ func (v planView) happened(d planner.Drift) {
 		v.line("%s %s %s is again as cairn left it", now, v.green("="), d.Address)
 	default:
 		v.line("%s %s %s was changed", now, v.yellow("!"), d.Address)
-		v.attributes(d.Type, d.Before, d.After, nil, false)
-		for _, x := range d.Differs {
-			v.line("      %s", difference(x))
-		}
+		v.drifted(d)
 	}
 }
 

@@ -130,6 +130,27 @@ func TestOneTransaction(t *testing.T) {
 	}
 }
 
+// What a cloud has left when nothing of it is known any more goes with its purge,
+// and nobody else's.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	d := startDatabase(t)
+	theirs := d.foreign()
+	app := providertest.NewApp()
+	d.make(d.driver(), newWorld(app), app.Objects()...)
+	drv := d.driver()
+	if err := drv.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := drv.look(t.Context())
+	if err != nil || len(s.rows) > 0 {
+		t.Errorf("%d rows are left, %v", len(s.rows), err)
+	}
+	if now := d.dump(); now != theirs {
+		t.Errorf("rows of others were changed:\n%s", now)
+	}
+}
+
 // foreign are rows as Neutron and people make them.
 func (d *database) foreign() string {
 	d.Helper()
