@@ -157,6 +157,16 @@ func TestUnrealised(t *testing.T) {
 			t.Errorf("what stands is made again: %v", said(p))
 		}
 		l.room.late = late
+		config = `resource "thing" "a" {
+			name = "a"
+			mode = "m"
+		}`
+		if _, err := l.apply(config, planner.Options{}); !errors.Is(err, providers.ErrUnrealised) {
+			t.Errorf("update: %v", err)
+		}
+		if p := l.plan(config, planner.Options{}); !p.Empty() || len(p.Drift) > 0 {
+			t.Errorf("what was changed is changed again: %v %v", said(p), p.Drift)
+		}
 		if _, err := l.apply(config, planner.Options{Destroy: true}); !errors.Is(err, providers.ErrUnrealised) {
 			t.Errorf("delete: %v", err)
 		}

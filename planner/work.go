@@ -233,7 +233,7 @@ func (e *execution) look(ctx context.Context, a *answer) {
 		return
 	}
 	expected := a.want
-	if part == partUpdate {
+	if part == partUpdate && !errors.Is(a.err, providers.ErrUnrealised) {
 		expected = a.have
 	}
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
