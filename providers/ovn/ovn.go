@@ -164,16 +164,16 @@ func (d *Driver) fits(wanted []rows.Row) error {
 
 // Look takes one look at all that is ours, from which ReadAll answers until done.
 func (d *Driver) Look(ctx context.Context) (done func(), err error) {
+	d.writing.Lock() // what is written meanwhile would be missing in the index
+	defer d.writing.Unlock()
 	s, err := d.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d.looking.Lock()
-	d.now = s
-	d.looking.Unlock()
-	d.writing.Lock()
 	d.index = newIndex(s)
-	d.writing.Unlock()
+	d.looking.Lock()
+	defer d.looking.Unlock()
+	d.now = s
 	return func() {
 		d.looking.Lock()
 		defer d.looking.Unlock()
