@@ -111,7 +111,7 @@ func (l *Lab) lock() (unlock func(), err error) {
 // hosts are the names of the chassis.
 var hosts = []Host{
 	{Name: "hv1", Zone: "a", number: 1, Physnets: []string{"physnet1", "physnet2"}},
-	{Name: "hv2", Zone: "a", number: 2, Physnets: []string{"physnet1"}},
+	{Name: "hv2", Zone: "a", number: 2, Physnets: []string{"physnet1", "physnet2"}},
 	{Name: "hv3", Zone: "b", number: 3, Physnets: []string{"physnet1"}},
 }
 

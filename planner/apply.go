@@ -126,26 +126,26 @@ type execution struct {
 	ctx   context.Context
 	run   int64
 
-	next     [][]int
-	waits    []int
-	ready    queue
-	idle     []int  // steps that are ready and wait for a worker
+	next  [][]int
+	waits []int
+	ready queue
+	idle  []int // steps that are ready and wait for a worker
 	// gathered are steps of systems that take several at once; joined went with those
 	// that they wait for.
 	gathered  map[*providers.System][]int
 	gatherers []*providers.System
 	joined    map[int]bool
 	finished  func() // of an execution that others feed
-	unheard  bool   // objects are made for another front end, which may not hear of them
-	poisoned map[int]bool
-	revised  map[*lang.Block]bool
-	calls    chan call
-	answers  chan answer
-	busy     int
-	open     int // vertices without an end
-	ends     []ended
-	halted   bool
-	shown    int
+	unheard   bool   // objects are made for another front end, which may not hear of them
+	poisoned  map[int]bool
+	revised   map[*lang.Block]bool
+	calls     chan call
+	answers   chan answer
+	busy      int
+	open      int // vertices without an end
+	ends      []ended
+	halted    bool
+	shown     int
 }
 
 // ended is a step whose end waits to be written.

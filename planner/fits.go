@@ -23,14 +23,14 @@ func (w *walk) fits(c *Change) hcl.Diagnostics {
 	}
 	fits, asked := w.fitting[sys]
 	if !asked {
-		var err error
-		if fits, err = sys.Fits(w.ctx); err != nil {
-			return hcl.Diagnostics{unreadable("version of "+sys.Name, err)}
-		}
 		if w.fitting == nil {
 			w.fitting = fitting{}
 		}
-		w.fitting[sys] = fits
+		var err error
+		fits, err = sys.Fits(w.ctx)
+		if w.fitting[sys] = fits; err != nil { // told once
+			return hcl.Diagnostics{unreadable("version of "+sys.Name, err)}
+		}
 	}
 	if fits == nil {
 		return nil

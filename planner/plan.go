@@ -56,7 +56,7 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 		return nil, nil, append(diags, unreadable("hosts of the cloud", err))
 	}
 	w.ledger = newLedger(ctx, site.Store, site.Store.CloudID(), conf.Name, site.Keys.Stream)
-	w.world = newWorld(ctx, site.Types, site.Cloud)
+	w.world = newWorld(ctx, site, conf.Name)
 	w.world.others = w.others
 	for _, p := range w.priors.sorted {
 		w.world.put(p.addr.String(), p.typ, p.record.ID, func() (cty.Value, error) { return w.priors.value(p) })

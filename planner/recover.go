@@ -29,7 +29,7 @@ func Recover(ctx context.Context, site *Site, stack string, lease state.Lease) (
 		return nil, err
 	}
 	r := &recovery{ctx: ctx, site: site, records: map[state.Ref]*state.Record{}, out: &Recovered{Run: snap.Open.ID}}
-	r.world = newWorld(ctx, site.Types, site.Cloud)
+	r.world = newWorld(ctx, site, stack)
 	r.world.others = (&walk{site: site, snap: snap}).others
 	for i := range snap.Records {
 		x := &snap.Records[i]

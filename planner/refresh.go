@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/hcl/v2"
@@ -83,8 +84,11 @@ func (w *walk) oneLook(types []*schema.Type) (done func(), diags hcl.Diagnostics
 }
 
 func unreadable(what string, err error) *hcl.Diagnostic {
-	return problem(fmt.Sprintf("The %s can't be read", what),
-		fmt.Sprintf("%s. Until they can, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", err), nil)
+	says := strings.TrimSuffix(err.Error(), ".")
+	if !strings.HasSuffix(says, "?") {
+		says += "."
+	}
+	return problem(fmt.Sprintf("The %s can't be read", what), says+"\n\nUntil that works, cairn does not know what is there: nothing is planned. `-refresh=false` plans from the records.", nil)
 }
 
 // lookers bounds how many objects are read at once where each is a call.

@@ -219,7 +219,7 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 	}
 	w.priors = priors
 	w.ledger = newLedger(ctx, s.site.Store, s.site.Store.CloudID(), s.opt.Stack, s.site.Keys.Stream)
-	w.world = newWorld(ctx, s.site.Types, s.site.Cloud)
+	w.world = newWorld(ctx, s.site, s.opt.Stack)
 	w.world.others = w.others
 	for _, p := range priors.sorted {
 		w.world.put(p.addr.String(), p.typ, p.record.ID, func() (cty.Value, error) { return priors.value(p) })

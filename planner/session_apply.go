@@ -60,7 +60,7 @@ func (s *Session) Apply(ctx context.Context, a Asked) (Object, error) {
 		if st.change == sub.change && st.part == partDelete && x.err == nil {
 			made.Value = none
 		}
-		s.reads.forget(st.change.Type)
+		s.reads.forget(s.site, st.change.Type)
 		if x.err != nil {
 			s.drop(ctx, sub.steps[i+1:])
 			return made, fmt.Errorf("%s %s: %w", st.part, st.change.Address.Type, x.err)

@@ -186,10 +186,12 @@ func (s *Session) Unheard(ctx context.Context, every bool) (lost []UnheardObject
 	return lost, doubtful, err
 }
 
-// reads are the bulk reads of a session, one a type.
+// reads are the bulk reads of a session: one a type, of one look at each system
+// that can take one.
 type reads struct {
-	mu  sync.Mutex
-	all map[*schema.Type]func() (func(any) (any, error), error)
+	mu    sync.Mutex
+	all   map[*schema.Type]func() (func(any) (any, error), error)
+	looks map[*providers.System]func() // with how they end
 }
 
 // of answers with how to read an object of a type: from one look at the system
@@ -206,6 +208,10 @@ func (r *reads) of(ctx context.Context, site *Site, w schema.World, t *schema.Ty
 	all := r.all[t]
 	if all == nil {
 		ctx := context.WithoutCancel(ctx)
+		if err := r.look(ctx, site.Systems.Of(t.Name)); err != nil {
+			r.mu.Unlock()
+			return nil, err
+		}
 		all = sync.OnceValues(func() (func(any) (any, error), error) { return h.ReadAll(ctx, w) })
 		r.all[t] = all
 	}
@@ -213,9 +219,38 @@ func (r *reads) of(ctx context.Context, site *Site, w schema.World, t *schema.Ty
 	return all()
 }
 
-// forget has a type read again: something of it was changed.
-func (r *reads) forget(t *schema.Type) {
+// look looks at a system when nobody has yet.
+func (r *reads) look(ctx context.Context, sys *providers.System) error {
+	if sys.Look == nil || r.looks[sys] != nil {
+		return nil
+	}
+	done, err := sys.Look(ctx)
+	if err != nil {
+		return err
+	}
+	if r.looks == nil {
+		r.looks = map[*providers.System]func(){}
+	}
+	r.looks[sys] = done
+	return nil
+}
+
+// forget has a type read again, and all that was read with it: something of it was
+// changed.
+func (r *reads) forget(site *Site, t *schema.Type) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.all, t)
-	r.mu.Unlock()
+	sys := site.Systems.Of(t.Name)
+	done := r.looks[sys]
+	if done == nil {
+		return
+	}
+	done()
+	delete(r.looks, sys)
+	for other := range r.all {
+		if site.Systems.Of(other.Name) == sys {
+			delete(r.all, other)
+		}
+	}
 }

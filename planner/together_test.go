@@ -3,6 +3,7 @@ package planner_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -135,6 +136,43 @@ func TestDeleteFailsInABatch(t *testing.T) {
 	l.room.fail = nil
 	if _, err := l.apply(chain, planner.Options{Destroy: true}); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was done and not yet taken up is recorded as done, and told as a failure.
+func TestUnrealised(t *testing.T) {
+	t.Parallel()
+	for _, together := range []bool{false, true} {
+		r := newRoom()
+		r.together = together
+		l := openLab(t, t.TempDir(), r)
+		late := func(string) error { return fmt.Errorf("nobody looks: %w", providers.ErrUnrealised) }
+		l.room.late = late
+		config := `resource "thing" "a" { name = "a" }`
+		if out, err := l.apply(config, planner.Options{}); !errors.Is(err, providers.ErrUnrealised) || len(out.Failures) != 1 {
+			t.Errorf("create: %v", err)
+		}
+		l.room.late = nil
+		if p := l.plan(config, planner.Options{}); !p.Empty() {
+			t.Errorf("what stands is made again: %v", said(p))
+		}
+		l.room.late = late
+		config = `resource "thing" "a" {
+			name = "a"
+			mode = "m"
+		}`
+		if _, err := l.apply(config, planner.Options{}); !errors.Is(err, providers.ErrUnrealised) {
+			t.Errorf("update: %v", err)
+		}
+		if p := l.plan(config, planner.Options{}); !p.Empty() || len(p.Drift) > 0 {
+			t.Errorf("what was changed is changed again: %v %v", said(p), p.Drift)
+		}
+		if _, err := l.apply(config, planner.Options{Destroy: true}); !errors.Is(err, providers.ErrUnrealised) {
+			t.Errorf("delete: %v", err)
+		}
+		if got := l.addresses(); len(got) > 0 {
+			t.Errorf("what is gone is recorded: %v", got)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func (w *watch) run(ctx context.Context, tell func(Drift)) error {
 		if diags.HasErrors() {
 			return diags
 		}
-		at.priors, at.world = priors, newWorld(ctx, w.site.Types, w.site.Cloud)
+		at.priors, at.world = priors, newWorld(ctx, w.site, w.stack)
 		at.world.others = at.others
 		for _, p := range priors.sorted {
 			at.world.put(p.addr.String(), p.typ, p.record.ID, func() (cty.Value, error) { return priors.value(p) })

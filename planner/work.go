@@ -233,7 +233,7 @@ func (e *execution) look(ctx context.Context, a *answer) {
 		return
 	}
 	expected := a.want
-	if part == partUpdate {
+	if part == partUpdate && !errors.Is(a.err, providers.ErrUnrealised) {
 		expected = a.have
 	}
 	ctx, done := context.WithTimeout(context.WithoutCancel(ctx), lookTime)
@@ -252,7 +252,7 @@ func (e *execution) answered(a answer) {
 	x := a.step.change
 	switch {
 	case a.step.part == partDelete:
-		if a.err != nil && a.back != nil {
+		if a.err != nil && a.back != nil && !errors.Is(a.err, providers.ErrUnrealised) {
 			a.back()
 		}
 		e.deleted(a.v, a.step, a.err, a.took)
@@ -308,10 +308,13 @@ func (e *execution) deleted(v int, s *step, err error, took time.Duration) {
 	x := s.change
 	end := state.End{Step: s.number}
 	if err != nil {
+		gone := errors.Is(err, providers.ErrUnrealised)
 		err = e.redacted(x, err)
 		end.Err = err.Error()
-		e.ends = append(e.ends, ended{v: v, step: s, end: end, err: err, took: took})
-		return
+		if !gone {
+			e.ends = append(e.ends, ended{v: v, step: s, end: end, err: err, took: took})
+			return
+		}
 	}
 	end.Remove = &state.Ref{Address: x.name, Deposed: x.Deposed}
 	if x.Action == CreateDelete {
@@ -320,7 +323,7 @@ func (e *execution) deleted(v int, s *step, err error, took time.Duration) {
 	if x.Action == Delete {
 		end.Release = x.name
 	}
-	e.ends = append(e.ends, ended{v: v, step: s, end: end, took: took, value: cty.NilVal})
+	e.ends = append(e.ends, ended{v: v, step: s, end: end, err: err, took: took, value: cty.NilVal})
 }
 
 // failed ends a step that failed. object is what stands there now; nil: nothing

@@ -22,6 +22,7 @@ type world struct {
 	mu     sync.Mutex
 	types  *schema.Types
 	cloud  *cloud.Cloud
+	stack  string // that is planned
 	kinds  map[reflect.Type]*kind
 	others func(ctx context.Context, types []string) ([]*entity, error)
 	ctx    context.Context
@@ -55,8 +56,9 @@ type entity struct {
 	gone    bool
 }
 
-func newWorld(ctx context.Context, types *schema.Types, c *cloud.Cloud) *world {
-	w := &world{types: types, cloud: c, kinds: map[reflect.Type]*kind{}, ctx: ctx}
+func newWorld(ctx context.Context, site *Site, stack string) *world {
+	types := site.Types
+	w := &world{types: types, cloud: site.Cloud, stack: stack, kinds: map[reflect.Type]*kind{}, ctx: ctx}
 	for _, t := range types.All() {
 		k := w.kinds[t.Go()]
 		if k == nil {
@@ -207,6 +209,24 @@ func (w *world) Find(t reflect.Type, id string) any {
 		return nil
 	}
 	return w.get(e)
+}
+
+// StackOf is the stack that an object belongs to; "" for what nobody has.
+func (w *world) StackOf(typ, id string) string {
+	t := w.types.Resource(typ)
+	if t == nil {
+		return ""
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch e := w.kinds[t.Go()].byID[id]; {
+	case e == nil:
+		return ""
+	case e.stack == "":
+		return w.stack
+	default:
+		return e.stack
+	}
 }
 
 // called is the address of the object whose id it is; an id of nothing stays one.

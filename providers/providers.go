@@ -67,8 +67,8 @@ func (e *DiffersError) Error() string {
 	return "it is not as it was made: " + strings.Join(all, "; ")
 }
 
-// ErrUnrealised is Create's and Update's answer, wrapped, when the object stands
-// as it is wanted, and those who must act on it have not done so in time.
+// ErrUnrealised is an answer, wrapped, to a change that was made as it was wanted,
+// while those who must act on it have not done so in time.
 var ErrUnrealised = errors.New("not realised yet")
 
 // ErrAfter is the answer for a change whose After has failed.

@@ -63,7 +63,8 @@ func (g *GatewayGroup) Claims(w schema.World, l schema.Ledger) error {
 	return err
 }
 
-// Checks reports hosts that OVN does not know, or that are in another zone.
+// Checks reports hosts that OVN does not know, that are in another zone, or that
+// do not reach the network of a router's gateway.
 func (g *GatewayGroup) Checks(w schema.World) error {
 	c := w.Cloud()
 	known := fit(c, nil, nil)
@@ -81,7 +82,15 @@ func (g *GatewayGroup) Checks(w schema.World) error {
 			all = append(all, schema.Problem{Code: "CRN-AZ-1", Attribute: at, Summary: fmt.Sprintf("Host %s is not in zone %s", name, g.AvailabilityZone), Detail: "Take the host or availability_zone out."})
 		}
 	}
-	return all.Err()
+	if len(all) > 0 {
+		return all.Err()
+	}
+	for r := range schema.Where[Router](w, "gateway_group_id", g.ID) {
+		if err := g.reaches(w, r, "chassis"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // wires are the physical networks that a network is on.

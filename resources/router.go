@@ -123,8 +123,17 @@ func (r *Router) chassis(w schema.World, n *Network) ([]string, error) {
 // Checks reports a gateway group whose hosts are not plugged into the external
 // network.
 func (r *Router) Checks(w schema.World) error {
-	g, n := schema.Look(w, r.GatewayGroupID), schema.Look(w, r.ExternalNetworkID)
-	if g == nil || n == nil {
+	if g := schema.Look(w, r.GatewayGroupID); g != nil {
+		return g.reaches(w, r, "gateway_group_id")
+	}
+	return nil
+}
+
+// reaches reports hosts of the group that are not plugged into the network of a
+// router's gateway.
+func (g *GatewayGroup) reaches(w schema.World, r *Router, attribute string) error {
+	n := schema.Look(w, r.ExternalNetworkID)
+	if n == nil {
 		return nil
 	}
 	var without []string
@@ -136,7 +145,7 @@ func (r *Router) Checks(w schema.World) error {
 	if len(without) == 0 {
 		return nil
 	}
-	return schema.Problem{Code: "CRN-SEG-1", Attribute: "gateway_group_id", Summary: fmt.Sprintf("The group's hosts are not plugged into %s", strings.Join(n.wires(), " and ")),
+	return schema.Problem{Code: "CRN-SEG-1", Attribute: attribute, Summary: fmt.Sprintf("The group's hosts are not plugged into %s", strings.Join(n.wires(), " and ")),
 		Detail: fmt.Sprintf("Network %s is on it, and these have no bridge for it: %s. Add it to their ovn-bridge-mappings, or take them out of group %s.", n.Name, strings.Join(without, ", "), g.Name)}
 }
 

@@ -87,10 +87,7 @@ func (v planView) happened(d planner.Drift) {
 		v.line("%s %s %s is again as cairn left it", now, v.green("="), d.Address)
 	default:
 		v.line("%s %s %s was changed", now, v.yellow("!"), d.Address)
-		v.attributes(d.Type, d.Before, d.After, nil, false)
-		for _, x := range d.Differs {
-			v.line("      %s", difference(x))
-		}
+		v.drifted(d)
 	}
 }
 
@@ -106,7 +103,11 @@ func (a *app) hostCommand() *cobra.Command {
 				return err
 			}
 			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(w, "HOST\tZONE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES")
+			known, err := underlay(c.Context(), site)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(w, "HOST\tZONE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES"+known.head())
 			for _, h := range placement.Hosts(site.Cloud) {
 				var texts []string
 				instances := 0
@@ -121,7 +122,7 @@ func (a *app) hostCommand() *cobra.Command {
 					instances = max(instances, len(sum.Shares))
 					texts = append(texts, fmt.Sprintf("%d of %d", sum.Used, counter.size))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\n", h.Name, h.Zone, texts[0], texts[1], texts[2], instances)
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d%s\n", h.Name, h.Zone, texts[0], texts[1], texts[2], instances, known.of(h.Name))
 			}
 			return w.Flush()
 		},

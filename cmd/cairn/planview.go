@@ -64,12 +64,19 @@ func (v planView) drift(p *planner.Plan) {
 			continue
 		}
 		v.line("  %s %s", v.yellow("!"), d.Address)
-		v.attributes(d.Type, d.Before, d.After, nil, false)
-		for _, x := range d.Differs {
-			v.line("      %s", difference(x))
-		}
+		v.drifted(d)
 	}
 	v.line("")
+}
+
+// drifted is how an object is not as it was left.
+func (v planView) drifted(d planner.Drift) {
+	if !d.Before.RawEquals(d.After) {
+		v.attributes(d.Type, d.Before, d.After, nil, false)
+	}
+	for _, x := range d.Differs {
+		v.line("      %s", difference(x))
+	}
 }
 
 // difference is what a system holds otherwise than it was made.

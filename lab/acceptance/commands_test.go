@@ -69,6 +69,7 @@ func commands() map[string]command {
 		"refused":    {usage: "refused FROM tcp|udp|http ADDRESS PORT [within D]", run: outcome("refused")},
 		"resolve":    {usage: "resolve NAME @SERVER HOSTNAME [A|AAAA|PTR]", run: resolve, not: fails},
 		"flow":       {usage: "flow NAME start FROM icmp|tcp|udp|http ADDRESS [PORT] | flow NAME stop [lost=N] [gap=D]", run: flow},
+		"throughput": {usage: "throughput FROM tcp ADDRESS PORT [for=2s] [above=MBIT] [below=MBIT]", run: throughput},
 		"nbctl":      {usage: "nbctl ARGS...", run: nbctl, not: fails},
 		"sbctl":      {usage: "sbctl ARGS...", run: sbctl, not: fails},
 		"vsctl":      {usage: "vsctl HOST ARGS...", run: vsctl, not: fails},
@@ -545,6 +546,35 @@ func judge(said, lost, gap string) error {
 		if most, err := time.ParseDuration(gap); err != nil || longest > most {
 			return errors.Join(err, fmt.Errorf("a gap of more than %s: %s", gap, said))
 		}
+	}
+	return nil
+}
+
+func throughput(c call) (string, error) {
+	d, above, below := c.option("for", "2s"), c.option("above", "0"), c.option("below", "1000000")
+	words, err := c.need(4)
+	if err != nil {
+		return "", err
+	}
+	out, err := c.tool(words[0], append([]string{"throughput", "--for", d}, words[1:]...)...)
+	if err != nil {
+		return out, err
+	}
+	c.t.Logf("throughput to %s: %s Mbit/s", words[2], strings.TrimSpace(out))
+	return out, between(strings.TrimSpace(out), above, below)
+}
+
+// between compares figures as they are written.
+func between(is, above, below string) error {
+	var n [3]float64
+	for i, s := range []string{above, is, below} {
+		var err error
+		if n[i], err = strconv.ParseFloat(s, 64); err != nil {
+			return err
+		}
+	}
+	if n[1] < n[0] || n[1] > n[2] {
+		return fmt.Errorf("%s is not between %s and %s", is, above, below)
 	}
 	return nil
 }

@@ -34,6 +34,26 @@ func TestWordsOfCommands(t *testing.T) {
 	}
 }
 
+func TestBetween(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		reason, is, above, below string
+		ok                       bool
+	}{
+		{"in the midst", "4.8", "1", "6.5", true},
+		{"too slow", "0.9", "1", "6.5", false},
+		{"too fast", "6.6", "1", "6.5", false},
+		{"no figure", "fast", "1", "6.5", false},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			if err := between(c.is, c.above, c.below); (err == nil) != c.ok {
+				t.Errorf("between = %v", err)
+			}
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	const said = "sent 50, lost 3, longest gap 120ms\n"

@@ -20,7 +20,7 @@ import (
 // the kind. They are no part of what users are promised.
 func tools() *cobra.Command {
 	root := &cobra.Command{Use: "tool", Short: "Small network tools for use with exec", Hidden: true}
-	root.AddCommand(serve(), dial(), flow(), dns(), lease6())
+	root.AddCommand(serve(), dial(), flow(), throughput(), dns(), lease6())
 	return root
 }
 
@@ -95,6 +95,24 @@ func flow() *cobra.Command {
 		},
 	}
 	cmd.Flags().DurationVar(&every, "every", 20*time.Millisecond, "the time between")
+	return cmd
+}
+
+func throughput() *cobra.Command {
+	var d time.Duration
+	cmd := &cobra.Command{
+		Use: "throughput tcp HOST PORT", Short: "Send as much as goes, and print Mbit/s", Args: cobra.ExactArgs(3),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			port, err := portOf(args)
+			if err != nil {
+				return err
+			}
+			bits, err := traffic.Throughput(cmd.Context(), args[1], port, d)
+			fmt.Printf("%.1f\n", bits/1e6)
+			return err
+		},
+	}
+	cmd.Flags().DurationVar(&d, "for", 2*time.Second, "how long")
 	return cmd
 }
 

@@ -98,7 +98,7 @@ func TestOutcomes(t *testing.T) {
 
 func TestFlow(t *testing.T) {
 	t.Parallel()
-	for _, proto := range []string{"tcp", "udp"} {
+	for _, proto := range []string{"tcp", "udp", "http"} {
 		t.Run(proto, func(t *testing.T) {
 			t.Parallel()
 			port := serving(t, proto)
@@ -108,6 +108,14 @@ func TestFlow(t *testing.T) {
 				t.Errorf("Flow = %s, %v", r, err)
 			}
 		})
+	}
+}
+
+func TestThroughput(t *testing.T) {
+	t.Parallel()
+	bits, err := Throughput(t.Context(), "127.0.0.1", serving(t, "tcp"), 200*time.Millisecond)
+	if err != nil || bits < 1e6 {
+		t.Errorf("%.0f bit/s, %v", bits, err)
 	}
 }
 

@@ -3,6 +3,7 @@
 package cloudfile
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/gohcl"
 	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 
 	"github.com/cairncloud/cairn/resources/cloud"
 )
@@ -157,9 +159,36 @@ func Parse(src []byte, path, dir string) (*cloud.Cloud, map[string]*hcl.File, hc
 	}
 	c, err := all.Clouds[0].cloud(dir)
 	if err != nil {
-		diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unsuitable cloud", Detail: err.Error() + ".", Subject: f.Body.MissingItemRange().Ptr()})
+		diags = append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Unsuitable cloud", Detail: err.Error() + ".", Subject: place(f.Body, err)})
 	}
 	return c, parser.Files(), diags
+}
+
+// A blockError is about one block of a cloud: the nth of its type.
+type blockError struct {
+	typ string
+	n   int
+	error
+}
+
+// place is where in the file an error is about.
+func place(body hcl.Body, err error) *hcl.Range {
+	var at *blockError
+	file, ok := body.(*hclsyntax.Body)
+	if !errors.As(err, &at) || !ok || len(file.Blocks) == 0 {
+		return body.MissingItemRange().Ptr()
+	}
+	n := 0
+	for _, b := range file.Blocks[0].Body.Blocks {
+		if b.Type != at.typ {
+			continue
+		}
+		if n == at.n {
+			return b.DefRange().Ptr()
+		}
+		n++
+	}
+	return body.MissingItemRange().Ptr()
 }
 
 func readBounded(path string) ([]byte, error) {
@@ -215,7 +244,7 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 	}
 	for i := range b.OVN {
 		if err := b.OVN[i].add(c); err != nil {
-			return nil, fmt.Errorf("ovn %s: %w", b.OVN[i].Region, err)
+			return nil, &blockError{"ovn", i, fmt.Errorf("ovn %s: %w", b.OVN[i].Region, err)}
 		}
 	}
 	fill(c, b.Embedded)

@@ -74,6 +74,10 @@ func Open(_ context.Context, dir string, c *cloud.Cloud) (*Cloud, error) {
 	return e, nil
 }
 
+// models reports whether objects of a type are this cloud's; else another system
+// holds them.
+func (c *Cloud) models(t reflect.Type) bool { return c.tables[t] != nil }
+
 // A holder is a table without its type.
 type holder interface {
 	name() string

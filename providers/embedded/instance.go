@@ -183,7 +183,7 @@ func plugIn(t *tx, i *resources.Instance) error {
 		return err
 	}
 	for _, n := range i.Networks {
-		if schema.Look(t, schema.Ref[resources.Port](n.PortID)) == nil {
+		if t.cloud.models(reflect.TypeFor[resources.Port]()) && schema.Look(t, schema.Ref[resources.Port](n.PortID)) == nil {
 			return refused("there is no port %q", n.PortID)
 		}
 		others, err := t.users("port", n.PortID)

@@ -130,6 +130,38 @@ func TestOneTransaction(t *testing.T) {
 	}
 }
 
+// What a cloud has left when nothing of it is known any more goes with its purge,
+// and nobody else's.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	d := startDatabase(t)
+	theirs := d.foreign()
+	app := providertest.NewApp()
+	d.make(d.driver(), newWorld(app), app.Objects()...)
+	drv := d.driver()
+	if err := drv.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := drv.look(t.Context())
+	if err != nil || len(s.rows) > 0 {
+		t.Errorf("%d rows are left, %v", len(s.rows), err)
+	}
+	if now := d.dump(); now != theirs {
+		t.Errorf("rows of others were changed:\n%s", now)
+	}
+}
+
+// madeApp is a server on which a driver has made the app.
+func madeApp(t *testing.T) (*database, *Driver, *providertest.App, *world.World) {
+	t.Helper()
+	app := providertest.NewApp()
+	w := newWorld(app)
+	d := startDatabase(t)
+	drv := d.driver()
+	d.make(drv, w, app.Objects()...)
+	return d, drv, app, w
+}
+
 // foreign are rows as Neutron and people make them.
 func (d *database) foreign() string {
 	d.Helper()
@@ -191,11 +223,7 @@ func TestRefusedBatch(t *testing.T) {
 
 func TestWhatIsInUseStays(t *testing.T) {
 	t.Parallel()
-	app := providertest.NewApp()
-	w := newWorld(app)
-	d := startDatabase(t)
-	drv := d.driver()
-	d.make(drv, w, app.Objects()...)
+	d, drv, app, w := madeApp(t)
 	for _, o := range []any{app.Inside, app.Router, app.DBGroup} {
 		r := drv.Batch(t.Context(), w, []providers.Change{{Have: o}})[0]
 		if !errors.Is(r.Err, providers.ErrInUse) || !strings.Contains(r.Err.Error(), "still has ports") {
@@ -209,11 +237,7 @@ func TestWhatIsInUseStays(t *testing.T) {
 // from what is there then, and theirs stays where it does not matter to us.
 func TestForeignWriter(t *testing.T) {
 	t.Parallel()
-	app := providertest.NewApp()
-	w := newWorld(app)
-	d := startDatabase(t)
-	drv := d.driver()
-	d.make(drv, w, app.Objects()...)
+	d, drv, app, w := madeApp(t)
 	off := *app.Web
 	off.AdminStateUp = new(bool)
 	w.Put(&off)
@@ -243,11 +267,7 @@ func TestForeignWriter(t *testing.T) {
 // row vanish without a word.
 func TestParentVanishes(t *testing.T) {
 	t.Parallel()
-	app := providertest.NewApp()
-	w := newWorld(app)
-	d := startDatabase(t)
-	drv := d.driver()
-	d.make(drv, w, app.Objects()...)
+	d, drv, app, w := madeApp(t)
 	twin := *app.Web
 	twin.ID = "11111111-0000-4000-8000-000000000001"
 	drv.sent = func([]ovsdb.Operation) { d.nbctl("--if-exists", "ls-del", "cairn-"+app.Inside.ID) }
@@ -261,11 +281,7 @@ func TestParentVanishes(t *testing.T) {
 // what was done, and the rest is done once more.
 func TestServerKilledUnderUs(t *testing.T) {
 	t.Parallel()
-	app := providertest.NewApp()
-	w := newWorld(app)
-	d := startDatabase(t)
-	drv := d.driver()
-	d.make(drv, w, app.Objects()...)
+	d, drv, app, w := madeApp(t)
 	off := *app.Web
 	off.AdminStateUp = new(bool)
 	w.Put(&off)

@@ -8,7 +8,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/ovn-org/libovsdb/ovsdb"
@@ -55,7 +57,7 @@ func Open(c *cloud.Cloud, conf cloud.OVN) *Driver {
 // System is the driver as something to link.
 func (d *Driver) System() providers.System {
 	s := providers.System{Name: "ovn " + d.conf.Region, Handles: map[string]providers.Handle{},
-		Batch: d.Batch, Look: d.Look, Fits: d.Fits, Watch: d.Watch, Close: d.Close}
+		Batch: d.Batch, Look: d.Look, Fits: d.Fits, Watch: d.Watch, Close: d.Close, Purge: d.Purge}
 	if len(d.conf.Southbound) > 0 {
 		s.Learn, s.Follow = d.Learn, d.Follow
 	}
@@ -85,6 +87,28 @@ func (d *Driver) System() providers.System {
 
 func realise[T any](d *Driver, all map[string]providers.Handle) {
 	all[d.types.ByGo(reflect.TypeFor[T]()).Name] = providers.For[T](table[T]{d})
+}
+
+// Purge removes rows that carry the cloud's mark and belong to nothing any more.
+func (d *Driver) Purge(ctx context.Context) error {
+	s, err := d.look(ctx)
+	if err != nil {
+		return err
+	}
+	b := &batch{Driver: d, ctx: ctx, settled: map[string]bool{}}
+	var jobs []*job
+	for _, id := range slices.Sorted(maps.Keys(s.owned)) {
+		jobs = append(jobs, &job{what: "rows of " + id, owners: []owner{{id: id}}})
+	}
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	d.index = newIndex(s)
+	b.run(jobs)
+	var errs []error
+	for _, j := range jobs {
+		errs = append(errs, j.err)
+	}
+	return errors.Join(errs...)
 }
 
 // Close lets go of the connections.
@@ -140,16 +164,16 @@ func (d *Driver) fits(wanted []rows.Row) error {
 
 // Look takes one look at all that is ours, from which ReadAll answers until done.
 func (d *Driver) Look(ctx context.Context) (done func(), err error) {
+	d.writing.Lock() // what is written meanwhile would be missing in the index
+	defer d.writing.Unlock()
 	s, err := d.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d.looking.Lock()
-	d.now = s
-	d.looking.Unlock()
-	d.writing.Lock()
 	d.index = newIndex(s)
-	d.writing.Unlock()
+	d.looking.Lock()
+	defer d.looking.Unlock()
+	d.now = s
 	return func() {
 		d.looking.Lock()
 		defer d.looking.Unlock()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,5 +94,27 @@ func TestConformance(t *testing.T) {
 		Open:    func(t testing.TB) map[string]providers.Handle { return startDatabase(t).driver().System().Handles },
 		Samples: providertest.NetworkSamples(),
 		Comes:   comes,
+		Refusals: refusals(t,
+			"a VLAN beyond 4094", "a gateway on no network", "a gateway outside its subnet", "a group of hosts that a gateway is on is deleted",
+			"a group that a port has is deleted", "a listener of requests", "a listener that counts connections", "a network with ports is deleted",
+			"a pool outside its subnet", "a router that is a peer is deleted", "a router that is its own peer", "a router with interfaces is deleted",
+			"an option of DHCP that nobody knows", "groups without port security", "ports of a protocol that has none", "ports that OVN does not see, in a group",
+			"two ranges of ports of different length"),
 	})
+}
+
+// refusals are those of a network that rows can tell: what the objects themselves
+// can't be, and what OVN's references hold. The others are the plan's and its
+// ledger's: OVN knows nothing of an address that two ports have.
+func refusals(t *testing.T, reasons ...string) []providertest.Refusal {
+	var all []providertest.Refusal
+	for _, r := range providertest.NetworkRefusals() {
+		if slices.Contains(reasons, r.Reason) {
+			all = append(all, r)
+		}
+	}
+	if len(all) != len(reasons) {
+		t.Errorf("%d of %d refusals are in the suite", len(all), len(reasons))
+	}
+	return all
 }

@@ -193,7 +193,7 @@ func (s *server) explain(err error) error {
 	case errors.As(err, &invalid):
 		return fmt.Errorf("its certificate is not valid: %w", invalid)
 	case errors.As(err, &record):
-		return errors.New("it speaks no TLS: is it tcp: instead of ssl:?")
+		return errors.New("it speaks no TLS: try tcp: instead of ssl: for it")
 	case errors.As(err, &op) && errors.Is(err, syscall.ENOENT):
 		return errors.New("there is no such socket: is the server running?")
 	case errors.As(err, &op) && op.Op == "dial":
@@ -207,7 +207,7 @@ func (s *server) explain(err error) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("no answer within %s: it hangs, or is no OVSDB server", connectTime)
 	case strings.Contains(text, "connection is shut down"), strings.Contains(text, "EOF"), strings.Contains(text, "reset by peer"), strings.Contains(text, "invalid character"):
-		return errors.New("it does not speak OVSDB with us: it is no OVSDB server, or wants ssl: and not tcp:")
+		return errors.New("it does not speak OVSDB with us: it is no OVSDB server, or wants ssl: in place of tcp: there")
 	}
 	return err
 }

@@ -124,7 +124,7 @@ func TestTLS(t *testing.T) {
 		{"our certificate has expired", cloud.OVN{Northbound: []string{good}, CA: ours.file, Cert: old, Key: oldKey}, "our certificate " + old + " has expired"},
 		{"the server does not trust us", cloud.OVN{Northbound: []string{good}, CA: ours.file, Cert: stranger, Key: strangerKey}, "connect " + good},
 		{"no CA file", cloud.OVN{Northbound: []string{good}, CA: "/nowhere/ca.pem"}, "read the CA"},
-		{"no TLS there", cloud.OVN{Northbound: []string{"tcp:" + strings.TrimPrefix(good, "ssl:")}}, "wants ssl: and not tcp:"},
+		{"no TLS there", cloud.OVN{Northbound: []string{"tcp:" + strings.TrimPrefix(good, "ssl:")}}, "wants ssl: in place of tcp:"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()

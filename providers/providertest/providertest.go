@@ -227,7 +227,9 @@ func (b *bench) differs(doing string, err error, have, want any) {
 }
 
 // held reports whether the system holds anything of the sample.
-func (b *bench) held() bool { return b.suite.Comes == nil || b.suite.Comes(b.world, b.sample.Object) != "" }
+func (b *bench) held() bool {
+	return b.suite.Comes == nil || b.suite.Comes(b.world, b.sample.Object) != ""
+}
 
 // told is want, but for what the system does not tell: there have's stays.
 func (b *bench) told(have, want any) any {

@@ -91,11 +91,21 @@ func ID(object, table, part string) string {
 	return uuid.NewSHA1(space, []byte(object+"\x00"+table+"\x00"+part)).String()
 }
 
+// stacked is a World that knows which stack an object belongs to.
+type stacked interface {
+	StackOf(typ, id string) string
+}
+
 // newRow starts a row that carries the marks of whose it is.
 func newRow(w schema.World, typ, object, table, part string) Row {
 	marks := Map{"cairn:type": typ, "cairn:id": object}
 	if c := w.Cloud(); c != nil && c.ID != "" {
 		marks["cairn:cloud"] = c.ID
+	}
+	if s, ok := w.(stacked); ok {
+		if stack := s.StackOf(typ, object); stack != "" {
+			marks["cairn:stack"] = stack
+		}
 	}
 	return Row{Table: table, ID: ID(object, table, part), Columns: map[string]any{"external_ids": marks}}
 }
