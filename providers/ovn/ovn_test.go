@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/ovn/rows"
@@ -59,7 +60,17 @@ func (d *database) start(more ...string) {
 	if err != nil {
 		d.Fatal(err)
 	}
-	d.stop = func() { _ = exec.Command("kill", "-9", strings.TrimSpace(string(text))).Run(); d.stop = func() {} }
+	d.stop = func() {
+		d.stop = func() {}
+		_ = exec.Command("kill", "-9", strings.TrimSpace(string(text))).Run()
+		for until := time.Now().Add(5 * time.Second); time.Now().Before(until); time.Sleep(time.Millisecond) {
+			// It holds its files until it is dead, waited for by its parent or not.
+			stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(text)) + "/stat")
+			if err != nil || strings.Contains(string(stat), ") Z ") {
+				return
+			}
+		}
+	}
 }
 
 func (d *database) run(name string, args ...string) string {
