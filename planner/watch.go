@@ -82,7 +82,7 @@ func (w *watch) run(ctx context.Context, tell func(Drift)) error {
 			}
 			return err
 		}
-		if snap.Open != nil { // somebody is at work: what he does is no drift
+		if snap.Open != nil && snap.Lock != nil { // somebody is at work: what he does is no drift
 			select {
 			case <-ctx.Done():
 				return nil
