@@ -302,6 +302,9 @@ func (g *ground) drawGroups() {
 		s.ID, s.Name = string(ref[resources.SecurityGroup]("group", i)), fmt.Sprint("g", i)
 		for range g.count(0, 4, "rules") {
 			s.Rules = append(s.Rules, g.rule(n))
+			if s.Check() != nil { // the same rule twice
+				s.Rules = s.Rules[:len(s.Rules)-1]
+			}
 		}
 		g.groups = append(g.groups, s)
 		g.objects = append(g.objects, s)
