@@ -71,8 +71,8 @@ const (
 // Values lists the types.
 func (NetworkType) Values() []string { return []string{string(Geneve), string(VLAN), string(Flat)} }
 
-// geneveOverhead is what geneve over IPv4 adds to each packet.
-const geneveOverhead = 58
+// GeneveOverhead is what geneve over IPv4 adds to each packet, in bytes (RFC 8926).
+const GeneveOverhead = 58
 
 // Check reports segments that can't be.
 func (n *Network) Check() error {
@@ -105,7 +105,7 @@ func (n *Network) Claims(w schema.World, l schema.Ledger) error {
 	room := 0
 	for i := range n.Segments {
 		s := &n.Segments[i]
-		carries := c.Tunnel.UnderlayMTU - geneveOverhead
+		carries := c.Tunnel.UnderlayMTU - GeneveOverhead
 		space, numbers := "segment geneve", []cloud.VLANRange{{Lo: c.Tunnel.VNILo, Hi: c.Tunnel.VNIHi}}
 		if s.NetworkType != Geneve {
 			p, ok := c.Physnets[s.PhysicalNetwork]

@@ -101,6 +101,9 @@ func (IPv6Mode) Values() []string {
 	return []string{string(SLAAC), string(DHCPv6Stateful), string(DHCPv6Stateless)}
 }
 
+// DefaultLeaseTime is how long ports may keep what DHCP tells them.
+const DefaultLeaseTime = 12 * time.Hour
+
 // Check reports a range, gateway and pools that do not fit each other.
 func (s *Subnet) Check() error {
 	var all schema.Problems

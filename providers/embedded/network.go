@@ -27,15 +27,12 @@ func (c *Cloud) network() {
 	c.balancers()
 }
 
-// geneveOverhead is what geneve over IPv4 adds to each packet (RFC 8926).
-const geneveOverhead = 58
-
 func checkNetwork(t *tx, _ schema.World, had, want *resources.Network) error {
 	if len(want.Segments) == 0 {
 		return refused("a network needs a segment")
 	}
 	for _, s := range want.Segments {
-		room := t.Cloud().Tunnel.UnderlayMTU - geneveOverhead
+		room := t.Cloud().Tunnel.UnderlayMTU - resources.GeneveOverhead
 		if s.NetworkType != resources.Geneve {
 			p, ok := t.Cloud().Physnets[s.PhysicalNetwork]
 			if !ok {

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/cairncloud/cairn/providers"
 	"github.com/ovn-org/libovsdb/ovsdb"
+
+	"github.com/cairncloud/cairn/providers"
 )
 
 // run brings jobs to their ends.

@@ -444,7 +444,7 @@ func (o *whole) unmake(drv *Driver, objects []any) {
 func TestFollowBounds(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("no shell")
+		t.Skip("there is no sh on PATH to bound ovn-trace with")
 	}
 	for _, c := range []struct{ reason, script, prints, fails string }{
 		{"what it prints is the answer", "echo $1 $2", "a b c\n", ""},

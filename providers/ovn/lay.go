@@ -3,6 +3,7 @@ package ovn
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ovn-org/libovsdb/ovsdb"
 
@@ -70,13 +71,13 @@ func (b *batch) layRow(p *part, there *snapshot, r rows.Row) {
 			row[name] = wire(v)
 		}
 		p.ops = append(p.ops, op{Operation: ovsdb.Operation{Op: ovsdb.OperationInsert, Table: r.Table, UUID: r.ID, Row: row}, job: p.job, id: r.ID, row: named(r)})
-		p.inserted = append(p.inserted, entry{id: r.ID, table: r.Table, owner: r.Map("external_ids")[idMark], places: r.Into})
+		p.inserted = append(p.inserted, entry{id: r.ID, table: r.Table, owner: r.Map("external_ids")[rows.IDMark], places: r.Into})
 		p.join(r.Into, r)
 		p.need(r)
 		return
 	}
 	if r.Table == "Logical_Switch_Port" {
-		p.job.up = p.job.up || canonSet(h.columns["up"]) != nil && canonSet(h.columns["up"])[0] == "true"
+		p.job.up = p.job.up || h.up()
 	}
 	var missing, besides []rows.Place
 	for _, place := range r.Into {
@@ -120,7 +121,7 @@ func (b *batch) layColumns(p *part, there *snapshot, h held, r rows.Row) {
 			for k, v := range canonMap(h.columns[c.name]) {
 				marks[k] = v
 			}
-			maps.DeleteFunc(marks, func(k, _ string) bool { return len(k) > 6 && k[:6] == "cairn:" })
+			maps.DeleteFunc(marks, func(k, _ string) bool { return strings.HasPrefix(k, rows.Marks) })
 			maps.Copy(marks, r.Map(c.name))
 			row[c.name] = wire(marks)
 		}

@@ -277,8 +277,7 @@ func (t table[T]) told(s *snapshot, wanted []rows.Row, have T) (T, error) {
 		return have, &providers.DiffersError{Differences: differences}
 	}
 	if p, ok := any(&have).(*resources.Port); ok {
-		up := canonSet(s.rows[wanted[0].ID].columns["up"])
-		p.Status = status(len(up) > 0 && up[0] == "true")
+		p.Status = status(s.rows[wanted[0].ID].up())
 	}
 	return have, nil
 }

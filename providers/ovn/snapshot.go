@@ -14,12 +14,6 @@ import (
 	"github.com/cairncloud/cairn/providers/ovn/rows"
 )
 
-// The marks that say whose a row is.
-const (
-	cloudMark = "cairn:cloud"
-	idMark    = "cairn:id"
-)
-
 // A snapshot is rows as the server had them at one moment.
 type snapshot struct {
 	rows map[string]held
@@ -35,7 +29,10 @@ type held struct {
 	columns ovsdb.Row
 }
 
-func (h held) owner() string { return canonMap(h.columns["external_ids"])[idMark] }
+func (h held) owner() string { return canonMap(h.columns["external_ids"])[rows.IDMark] }
+
+// up reports whether a switch's port is in use.
+func (h held) up() bool { return slices.Equal(canonSet(h.columns["up"]), []string{"true"}) }
 
 func newSnapshot() *snapshot {
 	return &snapshot{rows: map[string]held{}, owned: map[string][]string{}, places: map[string][]rows.Place{}}
@@ -63,7 +60,7 @@ func (d *Driver) look(ctx context.Context) (*snapshot, error) {
 		return nil, err
 	}
 	tables := slices.Sorted(maps.Keys(layouts))
-	ours := ovsdb.NewCondition("external_ids", ovsdb.ConditionIncludes, wire(rows.Map{cloudMark: d.cloud.ID}))
+	ours := ovsdb.NewCondition("external_ids", ovsdb.ConditionIncludes, wire(rows.Map{rows.CloudMark: d.cloud.ID}))
 	var ops []ovsdb.Operation
 	for _, t := range tables {
 		l := layouts[t]
@@ -159,7 +156,7 @@ func (d *Driver) besides(ctx context.Context, s *snapshot, wanted []rows.Row) er
 		}
 		ports = append(ports, r.ID)
 		ops = append(ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: "Port_Group", Columns: []string{"_uuid"}, Where: []ovsdb.Condition{
-			ovsdb.NewCondition("external_ids", ovsdb.ConditionIncludes, wire(rows.Map{cloudMark: d.cloud.ID})),
+			ovsdb.NewCondition("external_ids", ovsdb.ConditionIncludes, wire(rows.Map{rows.CloudMark: d.cloud.ID})),
 			ovsdb.NewCondition("ports", ovsdb.ConditionIncludes, ovsdb.UUID{GoUUID: r.ID})}})
 	}
 	if len(ops) == 0 {
@@ -224,7 +221,7 @@ func (s *snapshot) unlike(l layout, h held, w rows.Row) []unlikeColumn {
 		is, should := canon(t, h.columns[name]), canon(t, w.Columns[name])
 		if name == "external_ids" {
 			wanted := w.Map(name)
-			maps.DeleteFunc(is.(map[string]string), func(k, _ string) bool { _, ours := wanted[k]; return !ours && !strings.HasPrefix(k, "cairn:") })
+			maps.DeleteFunc(is.(map[string]string), func(k, _ string) bool { _, ours := wanted[k]; return !ours && !strings.HasPrefix(k, rows.Marks) })
 		}
 		if !same(is, should) {
 			all = append(all, unlikeColumn{name, is, should})
@@ -259,7 +256,9 @@ func (s *snapshot) misplaced(typ string, w rows.Row) []providers.Difference {
 
 // holds reports whether a row refers to another by a column that its own owner
 // decides on.
-func holds(h held, p rows.Place, w rows.Row) bool { return h.owner() == w.Map("external_ids")[idMark] }
+func holds(h held, p rows.Place, w rows.Row) bool {
+	return h.owner() == w.Map("external_ids")[rows.IDMark]
+}
 
 func (s *snapshot) name(p rows.Place) string {
 	if h, ok := s.rows[p.ID]; ok {

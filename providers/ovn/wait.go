@@ -19,6 +19,9 @@ const (
 	// stillness is how long a chassis that did not keep up before the change may stay
 	// behind before nobody waits for it: it is down.
 	stillness = 5 * time.Second
+	// glance is when chassis are first looked at one by one: most changes are there by
+	// then.
+	glance = 500 * time.Millisecond
 )
 
 func (d *Driver) waits() bool { return d.conf.Wait != cloud.WaitNone }
@@ -37,7 +40,7 @@ func (d *Driver) await(ctx context.Context, target int) error {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	began := time.Now()
-	var behind map[string]int
+	var quiet lull
 	for pause := 5 * time.Millisecond; ; pause = min(pause*3/2, 250*time.Millisecond) {
 		sb, hv, err := d.reached(bounded)
 		switch {
@@ -46,8 +49,8 @@ func (d *Driver) await(ctx context.Context, target int) error {
 			return fmt.Errorf("%w: %w", providers.ErrUnrealised, err)
 		case err == nil && sb >= target && (hv >= target || d.conf.Wait == cloud.WaitSB): // without a chassis hv runs ahead
 			return nil
-		case err == nil && sb >= target && time.Since(began) > stillness && len(d.sb.endpoints) > 0:
-			if down, _ := d.down(bounded, target, &behind); down {
+		case err == nil && sb >= target && time.Since(began) > glance && len(d.sb.endpoints) > 0:
+			if d.down(bounded, target, &quiet) {
 				return nil
 			}
 		}
@@ -94,24 +97,29 @@ func (d *Driver) lagging(ctx context.Context, target int) (map[string]int, error
 	return all, nil
 }
 
-// down reports whether all chassis that lag have done nothing for a while: they
-// are switched off, and get everything when they come back.
-func (d *Driver) down(ctx context.Context, target int, before *map[string]int) (bool, error) {
+// A lull is a time in which the chassis that lag have not moved.
+type lull struct {
+	since   time.Time
+	lagging map[string]int
+}
+
+// down reports whether all chassis that lag were behind before the change already
+// and have done nothing for a while: they are switched off, and get everything
+// when they come back.
+func (d *Driver) down(ctx context.Context, target int, quiet *lull) bool {
 	now, err := d.lagging(ctx, target)
 	if err != nil {
-		return false, err
+		return false
 	}
-	was := *before
-	*before = now
-	if was == nil {
-		return len(now) == 0, nil
-	}
+	moving := quiet.lagging == nil
 	for name, cfg := range now {
-		if old, ok := was[name]; !ok || old != cfg || cfg >= target-1 {
-			return false, nil
-		}
+		was, known := quiet.lagging[name]
+		moving = moving || !known || was != cfg || cfg >= target-1
 	}
-	return true, nil
+	if moving {
+		*quiet = lull{time.Now(), now}
+	}
+	return time.Since(quiet.since) >= stillness
 }
 
 func (d *Driver) unrealised(ctx context.Context, target, sb int, limit time.Duration) error {

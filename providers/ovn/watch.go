@@ -15,6 +15,8 @@ import (
 	"github.com/ovn-org/libovsdb/client"
 	"github.com/ovn-org/libovsdb/model"
 	"github.com/ovn-org/libovsdb/ovsdb"
+
+	"github.com/cairncloud/cairn/providers/ovn/rows"
 )
 
 const (
@@ -190,7 +192,7 @@ func marks(m model.Model) (id, owner string) {
 	v := reflect.ValueOf(m).Elem()
 	each(m, func(column string, i int) {
 		if ids, ok := v.Field(i).Interface().(map[string]string); ok && column == "external_ids" {
-			owner = ids[idMark]
+			owner = ids[rows.IDMark]
 		}
 	})
 	return v.Field(0).String(), owner

@@ -77,8 +77,8 @@ func balancer(w schema.World, b *resources.LoadBalancer, x *resources.LBListener
 	if t.pool.LBMethod == resources.BySourceIP {
 		l.Columns["selection_fields"] = set("ip_dst", "ip_src")
 	}
-	if s := t.pool.Persistence; s != nil {
-		options["affinity_timeout"] = strconv.Itoa(or(s.Timeout, 360))
+	if s := t.pool.Persistence; s != nil && s.Timeout != nil {
+		options["affinity_timeout"] = strconv.Itoa(*s.Timeout)
 	}
 	if t.monitor == nil {
 		return []Row{l}
@@ -145,8 +145,11 @@ func mappings(w schema.World, members []*resources.LBMember) Map {
 func check(w schema.World, x *resources.LBListener, part, vip string, h *resources.LBHealthMonitor) Row {
 	c := newRow(w, "lb_listener", x.ID, "Load_Balancer_Health_Check", part)
 	c.Columns["vip"] = vip
-	c.Columns["options"] = Map{"interval": strconv.Itoa(h.Delay), "timeout": strconv.Itoa(h.Timeout),
-		"success_count": strconv.Itoa(h.MaxRetries), "failure_count": strconv.Itoa(or(h.MaxRetriesDown, 3))}
+	options := Map{"interval": strconv.Itoa(h.Delay), "timeout": strconv.Itoa(h.Timeout), "success_count": strconv.Itoa(h.MaxRetries)}
+	if h.MaxRetriesDown != nil {
+		options["failure_count"] = strconv.Itoa(*h.MaxRetriesDown)
+	}
+	c.Columns["options"] = options
 	c.mark("health_monitor", h.ID)
 	c.in("Load_Balancer", x.ID, part, "health_check")
 	return c

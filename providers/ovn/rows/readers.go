@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"iter"
 	"slices"
 
 	"github.com/cairncloud/cairn/resources"
@@ -97,15 +98,9 @@ func aroundRouter(w schema.World, router string) []any {
 	all := where[resources.Route](w, "router_id", router)
 	all = append(all, where[resources.RouterPeering](w, "router_id", router)...)
 	all = append(all, where[resources.RouterPeering](w, "peer_router_id", router)...)
-	subnets := map[schema.Ref[resources.Subnet]]bool{}
 	for i := range schema.Where[resources.RouterInterface](w, "router_id", router) {
-		subnets[i.SubnetID] = true
-	}
-	for f := range schema.All[resources.PortForwarding](w) {
-		p := schema.Look(w, f.InternalPortID)
-		if p != nil && slices.ContainsFunc(p.FixedIPs, func(x resources.FixedIP) bool { return subnets[x.SubnetID] }) {
-			all = append(all, f)
-			all = append(all, one(w, f.FloatingIPID)...)
+		for p := range behind(w, i) {
+			all = append(all, forwarded(w, p.ID)...)
 		}
 	}
 	all = append(all, balancedBy(w, router)...)
@@ -203,19 +198,34 @@ func leading(w schema.World, port string) []any {
 	for a := range schema.Where[resources.FloatingIPAssociation](w, "port_id", port) {
 		all = append(append(all, a), one(w, a.FloatingIPID)...)
 	}
+	return append(all, forwarded(w, port)...)
+}
+
+// forwarded lists the forwardings to a port, with their floating addresses.
+func forwarded(w schema.World, port string) []any {
+	var all []any
 	for f := range schema.Where[resources.PortForwarding](w, "internal_port_id", port) {
 		all = append(append(all, f), one(w, f.FloatingIPID)...)
 	}
 	return all
 }
 
+// behind are the ports with an address on the subnet of an interface.
+func behind(w schema.World, i *resources.RouterInterface) iter.Seq[*resources.Port] {
+	return func(yield func(*resources.Port) bool) {
+		for p := range schema.Where[resources.Port](w, "network_id", string(i.NetworkID)) {
+			if slices.ContainsFunc(p.FixedIPs, func(f resources.FixedIP) bool { return f.SubnetID == i.SubnetID }) && !yield(p) {
+				return
+			}
+		}
+	}
+}
+
 // floatingBehind lists the floating addresses that lead through an interface.
 func floatingBehind(w schema.World, i *resources.RouterInterface) []any {
 	var all []any
-	for p := range schema.Where[resources.Port](w, "network_id", string(i.NetworkID)) {
-		if slices.ContainsFunc(p.FixedIPs, func(f resources.FixedIP) bool { return f.SubnetID == i.SubnetID }) {
-			all = append(all, leading(w, p.ID)...)
-		}
+	for p := range behind(w, i) {
+		all = append(all, leading(w, p.ID)...)
 	}
 	return all
 }

@@ -91,6 +91,14 @@ func ID(object, table, part string) string {
 	return uuid.NewSHA1(space, []byte(object+"\x00"+table+"\x00"+part)).String()
 }
 
+// Marks begin the external_ids that are cairn's. CloudMark and IDMark say whose a
+// row is.
+const (
+	Marks     = "cairn:"
+	CloudMark = Marks + "cloud"
+	IDMark    = Marks + "id"
+)
+
 // stacked is a World that knows which stack an object belongs to.
 type stacked interface {
 	StackOf(typ, id string) string
@@ -98,13 +106,13 @@ type stacked interface {
 
 // newRow starts a row that carries the marks of whose it is.
 func newRow(w schema.World, typ, object, table, part string) Row {
-	marks := Map{"cairn:type": typ, "cairn:id": object}
+	marks := Map{Marks + "type": typ, IDMark: object}
 	if c := w.Cloud(); c != nil && c.ID != "" {
-		marks["cairn:cloud"] = c.ID
+		marks[CloudMark] = c.ID
 	}
 	if s, ok := w.(stacked); ok {
 		if stack := s.StackOf(typ, object); stack != "" {
-			marks["cairn:stack"] = stack
+			marks[Marks+"stack"] = stack
 		}
 	}
 	return Row{Table: table, ID: ID(object, table, part), Columns: map[string]any{"external_ids": marks}}
@@ -113,7 +121,7 @@ func newRow(w schema.World, typ, object, table, part string) Row {
 // mark adds a fact for people and tools to the row, unless it is empty.
 func (r Row) mark(key, value string) {
 	if value != "" {
-		r.Columns["external_ids"].(Map)["cairn:"+key] = value
+		r.Columns["external_ids"].(Map)[Marks+key] = value
 	}
 }
 
@@ -152,13 +160,6 @@ func (r Row) Equal(o Row) bool {
 }
 
 func on(p *bool) bool { return p == nil || *p }
-
-func or(p *int, otherwise int) int {
-	if p == nil {
-		return otherwise
-	}
-	return *p
-}
 
 func set[T any](values ...T) Set {
 	all := make(Set, len(values))

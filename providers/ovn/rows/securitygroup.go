@@ -135,7 +135,7 @@ func logs(g *resources.SecurityGroup) bool { return g.Log != nil && on(g.Log.Ena
 
 // meter bounds what a group's rules write down: each rule on its own.
 func meter(w schema.World, g *resources.SecurityGroup) []Row {
-	if !logs(g) {
+	if !logs(g) || g.Log.Rate == nil {
 		return nil
 	}
 	m := newRow(w, "security_group", g.ID, "Meter", "")
@@ -145,7 +145,7 @@ func meter(w schema.World, g *resources.SecurityGroup) []Row {
 	m.Columns["fair"] = true
 	m.Columns["bands"] = set(Ref(b.ID))
 	b.Columns["action"] = "drop"
-	b.Columns["rate"] = or(g.Log.Rate, 100)
+	b.Columns["rate"] = *g.Log.Rate
 	return []Row{m, b}
 }
 

@@ -14,9 +14,6 @@ import (
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
-// leaseTime of addresses that DHCP gives, unless the subnet says another.
-const leaseTime = 12 * time.Hour
-
 // subnet is one row of DHCP options: every port that refers to it sees a change
 // at once.
 func subnet(w schema.World, s *resources.Subnet) []Row {
@@ -81,7 +78,7 @@ func dhcpOptions(w schema.World, s *resources.Subnet) Map {
 }
 
 func seconds(s *resources.Subnet) string {
-	lease := cmp.Or(time.Duration(s.LeaseTime), leaseTime)
+	lease := cmp.Or(time.Duration(s.LeaseTime), resources.DefaultLeaseTime)
 	return strconv.FormatInt(int64(lease/time.Second), 10)
 }
 

@@ -120,7 +120,7 @@ func New(all []rows.Row) *Net {
 // objectOf tells whose a row is.
 func objectOf(r rows.Row) Object {
 	m := r.Map("external_ids")
-	return Object{m["cairn:type"], m["cairn:id"], m["cairn:rule"]}
+	return Object{m[rows.Marks+"type"], m[rows.IDMark], m[rows.Marks+"rule"]}
 }
 
 // addresses are a port's, as the switch knows them. Of a port that keeps a load
@@ -128,7 +128,7 @@ func objectOf(r rows.Row) Object {
 func addresses(r rows.Row) []netip.Addr {
 	var all []netip.Addr
 	if len(r.Strings("addresses")) == 0 {
-		for _, text := range strings.Fields(r.Map("external_ids")["cairn:cidrs"]) {
+		for _, text := range strings.Fields(r.Map("external_ids")[rows.Marks+"cidrs"]) {
 			if p, err := netip.ParsePrefix(text); err == nil {
 				all = append(all, p.Addr())
 			}

@@ -66,7 +66,7 @@ func (j *journey) leave(p rows.Row) bool {
 
 // near reports whether the destination is on the port's own subnet.
 func (j *journey) near(p rows.Row) bool {
-	for _, s := range strings.Fields(p.Map("external_ids")["cairn:cidrs"]) {
+	for _, s := range strings.Fields(p.Map("external_ids")[rows.Marks+"cidrs"]) {
 		if prefix, err := netip.ParsePrefix(s); err == nil && prefix.Contains(j.src) {
 			return prefix.Contains(j.dst)
 		}
