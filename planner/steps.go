@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"github.com/cairncloud/cairn/lang"
 )
 
@@ -154,8 +156,12 @@ func (c *course) backward(p *Plan) {
 		}
 		d, deletes := c.deletes[x]
 		m, makes := c.makes[x]
+		with := x.goesWith(byID)
+		if with != nil && deletes {
+			c.before(c.deletes[with], d)
+		}
 		for _, dep := range x.record.Deps {
-			if deletes {
+			if deletes && (with == nil || dep != with.Address.Block().String()) {
 				c.before(d, c.joint(c.gone, dep))
 			}
 			// Who is changed lets go of what goes for good, before it goes.
@@ -223,6 +229,22 @@ func (c *course) backward(p *Plan) {
 			}
 		}
 	}
+}
+
+// goesWith is the change by which an object goes that takes x along; nil: none.
+func (x *Change) goesWith(byID map[string]*Change) *Change {
+	if x.Type.GoesWith == "" || x.Prior == cty.NilVal {
+		return nil
+	}
+	v, _ := x.Prior.GetAttr(x.Type.GoesWith).Unmark()
+	if v.IsNull() || !v.IsKnown() {
+		return nil
+	}
+	with := byID[v.AsString()]
+	if with == nil || with.Action != Delete && with.Action != DeleteCreate {
+		return nil
+	}
+	return with
 }
 
 // owned puts an object that another one brings along before it, and its end after

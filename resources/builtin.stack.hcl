@@ -42,7 +42,6 @@ variable "image" {
 resource "image" "tiny" {
   name            = "tiny"
   local_file_path = var.image
-  disk_format     = "raw"
   visibility      = "public"
   description     = "A disk that greets on its console and halts."
 }

@@ -51,7 +51,37 @@ type Instance struct {
 	// SchedulerHints say which other instances it should be with.
 	SchedulerHints *SchedulerHints `hcl:"scheduler_hints,optional"`
 
-	// PowerState is active, shutoff or paused.
+	// CPU says more of its processors.
+	CPU *InstanceCPU `hcl:"cpu,optional" plan:"stop"`
+
+	// Memory says more of its memory.
+	Memory *InstanceMemory `hcl:"memory,optional" plan:"stop"`
+
+	// MachineType is what the guest sees a machine of, such as pc or q35. The host's,
+	// unless set.
+	MachineType string `hcl:"machine_type,optional" plan:"stop"`
+
+	// ConfigDrive gives the guest a disc that says who it is: its name, its addresses,
+	// the key and user_data. Without one it must find out otherwise.
+	ConfigDrive *bool `hcl:"config_drive,optional" plan:"stop" default:"true"`
+
+	// ConfigFormat is how the disc is written: nocloud, or configdrive2 for images that
+	// know OpenStack's alone.
+	ConfigFormat ConfigFormat `hcl:"config_format,optional" plan:"stop" default:"nocloud"`
+
+	// Migration says how the instance goes to another host.
+	Migration *Migration `hcl:"migration,optional"`
+
+	// StopBeforeDestroy has the guest end by itself before it is deleted. Else its plug
+	// is pulled, as Nova does.
+	StopBeforeDestroy bool `hcl:"stop_before_destroy,optional"`
+
+	// ShutdownTimeout is how many seconds the guest has to end by itself when it is
+	// stopped; 0 pulls its plug at once.
+	ShutdownTimeout *int `hcl:"shutdown_timeout,optional" default:"60" check:"min=0,max=3600"`
+
+	// PowerState is active, shutoff, paused or suspended (its memory is on its host's
+	// disk).
 	PowerState PowerState `hcl:"power_state,optional" default:"active"`
 
 	// VCPUs is how many virtual processors it has, by its flavor when that was last
@@ -73,7 +103,7 @@ type Instance struct {
 	// InstanceName is its name on the host.
 	InstanceName string `hcl:"instance_name" plan:"assigned"`
 
-	// Status is ACTIVE, SHUTOFF, PAUSED or ERROR.
+	// Status is ACTIVE, SHUTOFF, PAUSED, SUSPENDED or ERROR.
 	Status string `hcl:"status" plan:"live"`
 }
 
@@ -164,13 +194,88 @@ type PowerState string
 
 // The states.
 const (
-	Active  PowerState = "active"
-	Shutoff PowerState = "shutoff"
-	Paused  PowerState = "paused"
+	Active    PowerState = "active"
+	Shutoff   PowerState = "shutoff"
+	Paused    PowerState = "paused"
+	Suspended PowerState = "suspended"
 )
 
 // Values lists the states.
-func (PowerState) Values() []string { return []string{string(Active), string(Shutoff), string(Paused)} }
+func (PowerState) Values() []string {
+	return []string{string(Active), string(Shutoff), string(Paused), string(Suspended)}
+}
+
+// InstanceCPU says more of an instance's processors.
+type InstanceCPU struct {
+	// MaxVCPUs is how many the instance may come to without a stop.
+	MaxVCPUs int `hcl:"max_vcpus,optional" check:"min=1,max=4096"`
+}
+
+// InstanceMemory says more of an instance's memory.
+type InstanceMemory struct {
+	// MaxMB is how much the instance may come to without a stop, in MiB.
+	MaxMB int `hcl:"max_mb,optional" check:"min=64"`
+}
+
+// MostVCPUs is how many processors the instance may have while it runs.
+func (i *Instance) MostVCPUs() int {
+	if i.CPU == nil {
+		return i.VCPUs
+	}
+	return max(i.VCPUs, i.CPU.MaxVCPUs)
+}
+
+// MostRAMMB is how much memory the instance may have while it runs.
+func (i *Instance) MostRAMMB() int {
+	if i.Memory == nil {
+		return i.RAMMB
+	}
+	return max(i.RAMMB, i.Memory.MaxMB)
+}
+
+// ConfigFormat is how a guest is told who it is.
+type ConfigFormat string
+
+// The formats.
+const (
+	NoCloud      ConfigFormat = "nocloud"
+	ConfigDrive2 ConfigFormat = "configdrive2"
+)
+
+// Values lists the formats.
+func (ConfigFormat) Values() []string { return []string{string(NoCloud), string(ConfigDrive2)} }
+
+// HasSeed reports whether the guest has a disc that says who it is.
+func (i *Instance) HasSeed() bool { return i.ConfigDrive == nil || *i.ConfigDrive }
+
+// Migration says how an instance goes to another host.
+type Migration struct {
+	// Mode is live, or cold: the guest stops meanwhile.
+	Mode MigrationMode `hcl:"mode,optional" default:"live"`
+	// AutoConverge slows the guest down until its memory is copied faster than it
+	// changes.
+	AutoConverge bool `hcl:"auto_converge,optional"`
+	// BandwidthMbps bounds how fast it is copied, in Mbit/s.
+	BandwidthMbps int `hcl:"bandwidth_mbps,optional" check:"min=1"`
+	// MaxDowntimeMS is how long the guest may stand still in the end, in milliseconds.
+	MaxDowntimeMS int `hcl:"max_downtime_ms,optional" check:"min=1"`
+	// TimeoutSeconds ends a migration that does not get done.
+	TimeoutSeconds int `hcl:"timeout_seconds,optional" check:"min=1"`
+}
+
+// MigrationMode is whether a guest runs on while it moves.
+type MigrationMode string
+
+// The modes.
+const (
+	LiveMigration MigrationMode = "live"
+	ColdMigration MigrationMode = "cold"
+)
+
+// Values lists the modes.
+func (MigrationMode) Values() []string {
+	return []string{string(LiveMigration), string(ColdMigration)}
+}
 
 // Check reports disks and interfaces that can't be.
 func (i *Instance) Check() error {
@@ -487,9 +592,11 @@ func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
 		if i.AvailabilityZone != h.Zone {
 			return schema.Problem{Code: "CRN-AZ-1", Attribute: "host", Summary: fmt.Sprintf("Host %s is not in zone %s", h.Name, i.AvailabilityZone), Detail: fmt.Sprintf("It is in zone %s. Leave one of host and availability_zone out.", h.Zone)}
 		}
-		l.Limit(HostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
-		l.Limit(HostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
-		l.Limit(HostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
+		if h.Away == "" { // else what it has may not be known
+			l.Limit(HostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
+			l.Limit(HostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
+			l.Limit(HostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
+		}
 		shares = append(shares, share{HostVCPUs, h.Name, f.VCPUs}, share{HostRAM, h.Name, f.RAMMB}, share{HostDisk, h.Name, disk})
 	}
 	for _, s := range shares {

@@ -56,7 +56,7 @@ func All() *schema.Types {
 		schema.Declare[Value]("terraform_data", values, from),
 		schema.Declare[Value]("value", values, from),
 		schema.Declare[Volume]("volume", storage, schema.HoldsData, from),
-		schema.Declare[VolumeAttachment]("volume_attachment", storage, from),
+		schema.Declare[VolumeAttachment]("volume_attachment", storage, schema.GoesWith("instance_id"), from),
 		schema.Declare[VolumeType]("volume_type", storage, from),
 	)
 }

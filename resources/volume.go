@@ -38,8 +38,20 @@ type Volume struct {
 	// Metadata are free words with values.
 	Metadata map[string]string `hcl:"metadata,optional"`
 
+	// Host that its bytes are on, where its tier is storage of hosts: that of the first
+	// instance that has had it. Empty before.
+	Host string `hcl:"host" plan:"live"`
+
 	// Status is available, or in-use when it is attached.
 	Status string `hcl:"status" plan:"live"`
+}
+
+// Tier is the class of storage that the volume is on; "" where its type has gone.
+func (v *Volume) Tier(w schema.World) string {
+	if t, err := typeOfVolume(w, v.VolumeType); err == nil {
+		return t.Tier
+	}
+	return ""
 }
 
 // Check reports a volume that would have two beginnings, or no size.

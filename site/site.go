@@ -17,6 +17,7 @@ import (
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/builtin"
 	"github.com/cairncloud/cairn/providers/embedded"
+	"github.com/cairncloud/cairn/providers/libvirt"
 	"github.com/cairncloud/cairn/providers/ovn"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
@@ -57,14 +58,23 @@ func Open(ctx context.Context, c *cloud.Cloud, types *schema.Types) (_ *planner.
 	}
 	model.Latency, model.Fail = c.Latency, faults(c.Fail)
 	linked := []providers.System{builtin.System(), model.System()}
+	var network libvirt.Network
 	for _, o := range c.OVN {
-		linked = append(linked, ovn.Open(c, o).System())
+		d := ovn.Open(c, o)
+		network, linked = d, append(linked, d.System())
+	}
+	if c.Real() {
+		d := libvirt.Open(c, filepath.Join(c.Dir, ".cairn", "images"))
+		d.Network = network
+		linked = append(linked, d.System())
 	}
 	systems := providers.Link(linked...)
 	opened = append(opened, systems.Close)
-	image, err := tinyImage(filepath.Join(c.Dir, ".cairn"))
-	if err != nil {
-		return nil, nil, err
+	image := c.TinyImage
+	if image == "" {
+		if image, err = tinyImage(filepath.Join(c.Dir, ".cairn")); err != nil {
+			return nil, nil, err
+		}
 	}
 	base, err := planner.LoadBuiltin(types, resources.Builtin, image)
 	if err != nil {

@@ -34,6 +34,7 @@ type block struct {
 	Name      string     `hcl:"name,label"`
 	State     string     `hcl:"state,optional"`
 	BaseMAC   string     `hcl:"base_mac,optional"`
+	TinyImage string     `hcl:"tiny_image,optional"`
 	Regions   []region   `hcl:"region,block"`
 	Hosts     []host     `hcl:"host,block"`
 	Physnets  []physnet  `hcl:"physnet,block"`
@@ -51,16 +52,6 @@ type region struct {
 
 type zone struct {
 	Name string `hcl:"name,label"`
-}
-
-type host struct {
-	Name    string `hcl:"name,label"`
-	URI     string `hcl:"uri,optional"`
-	Zone    string `hcl:"zone,optional"`
-	Chassis string `hcl:"chassis,optional"`
-	VCPUs   int    `hcl:"vcpus,optional"`
-	RAMMB   int    `hcl:"ram_mb,optional"`
-	DiskGB  int    `hcl:"disk_gb,optional"`
 }
 
 type physnet struct {
@@ -211,8 +202,11 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 		}
 		c.Regions = append(c.Regions, x)
 	}
-	for _, h := range b.Hosts {
-		c.Hosts = append(c.Hosts, cloud.Host{Name: h.Name, URI: h.URI, Zone: h.Zone, Chassis: h.Chassis, VCPUs: h.VCPUs, RAMMB: h.RAMMB, DiskGB: h.DiskGB})
+	c.TinyImage = under(dir, b.TinyImage)
+	for i := range b.Hosts {
+		if err := b.Hosts[i].add(c); err != nil {
+			return nil, &blockError{"host", i, fmt.Errorf("host %s: %w", b.Hosts[i].Name, err)}
+		}
 	}
 	for _, p := range b.Physnets {
 		x := cloud.Physnet{MTU: p.MTU, Zones: p.Zones}
@@ -221,6 +215,7 @@ func (b *block) cloud(dir string) (*cloud.Cloud, error) {
 		}
 		c.Physnets[p.Name] = x
 	}
+	localTiers(c)
 	for _, t := range b.Tiers {
 		c.Tiers = append(c.Tiers, cloud.Tier{Name: t.Name, Pool: t.Pool, Zones: t.Zones})
 	}

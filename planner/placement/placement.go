@@ -24,13 +24,18 @@ const (
 type Host struct {
 	Name, Zone           string
 	VCPUs, RAMMB, DiskGB int
+	// Closed says why nothing more is put on the host; "" where it may be.
+	Closed string
 }
 
 // Hosts are those of a cloud, with its ratios applied.
 func Hosts(c *cloud.Cloud) []Host {
 	all := make([]Host, len(c.Hosts))
 	for i, h := range c.Hosts {
-		all[i] = Host{Name: h.Name, Zone: h.Zone, VCPUs: times(h.VCPUs, c.CPURatio), RAMMB: times(h.RAMMB, c.RAMRatio), DiskGB: times(h.DiskGB, c.DiskRatio)}
+		all[i] = Host{Name: h.Name, Zone: h.Zone, VCPUs: times(h.VCPUs, c.CPURatio), RAMMB: times(h.RAMMB, c.RAMRatio), DiskGB: times(h.DiskGB, c.DiskRatio), Closed: h.Closed}
+		if h.Away != "" {
+			all[i].Closed = "it can't be reached: " + h.Away
+		}
 	}
 	return all
 }
@@ -188,6 +193,8 @@ func (s *State) refusals(w Want) []Refusal {
 func (s *State) refuses(i int, w Want) string {
 	h, d := &s.hosts[i], w.Demand
 	switch {
+	case h.Closed != "" && h.Name != d.Current:
+		return h.Closed
 	case d.Host != "" && h.Name != d.Host:
 		return "the author chose host " + d.Host
 	case d.Zone != "" && h.Zone != d.Zone:
@@ -236,7 +243,7 @@ func (s *State) keepsCompany(i int, w Want) string {
 // fits is refuses without words.
 func (s *State) fits(i int, w Want) bool {
 	h, d := &s.hosts[i], w.Demand
-	return (d.VCPUs <= 0 || d.VCPUs <= h.vcpus) && (d.RAMMB <= 0 || d.RAMMB <= h.ram) && (d.DiskGB <= 0 || d.DiskGB <= h.disk) &&
+	return (h.Closed == "" || h.Name == d.Current) && (d.VCPUs <= 0 || d.VCPUs <= h.vcpus) && (d.RAMMB <= 0 || d.RAMMB <= h.ram) && (d.DiskGB <= 0 || d.DiskGB <= h.disk) &&
 		(d.Host == "" || h.Name == d.Host) && (d.Zone == "" || h.Zone == d.Zone) && s.keepsCompany(i, w) == ""
 }
 

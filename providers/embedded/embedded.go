@@ -70,7 +70,9 @@ func Open(_ context.Context, dir string, c *cloud.Cloud) (*Cloud, error) {
 	if len(c.OVN) == 0 { // else its network is real
 		e.network()
 	}
-	e.storage()
+	if !c.Real() { // else machines and disks are
+		e.storage()
+	}
 	return e, nil
 }
 

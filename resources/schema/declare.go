@@ -35,6 +35,10 @@ func Subject(name string) Option { return func(t *Type) { t.Subject = name } }
 // the same objects.
 func After(types ...string) Option { return func(t *Type) { t.After = types } }
 
+// GoesWith names the attribute that refers to an object which takes those of the type
+// along: when both go, they go after it.
+func GoesWith(attribute string) Option { return func(t *Type) { t.GoesWith = attribute } }
+
 // CreateFirst declares that replacements are made first, unless an author says
 // create_before_destroy = false.
 func CreateFirst(t *Type) { t.CreateFirst = true }

@@ -1,0 +1,162 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/providers/libvirt/domain"
+	"github.com/cairncloud/cairn/providers/libvirt/seed"
+	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/schema"
+)
+
+// instances is the driver of the type.
+type instances struct{ *Driver }
+
+// place is the host of an instance as its domain sees it.
+func (d *Driver) place(h *host, w schema.World, i *resources.Instance) domain.Place {
+	at := domain.Place{Host: h.Host, Virt: h.way()}
+	if f := schema.Look(w, i.FlavorID); f != nil {
+		at.Specs = f.ExtraSpecs
+	}
+	return at
+}
+
+// Create makes disks and seed, then the domain, and starts it.
+func (d instances) Create(ctx context.Context, w schema.World, want resources.Instance) (resources.Instance, error) {
+	m, err := d.create(ctx, w, &want)
+	if m != nil {
+		want.Status = status(m.state, want.PowerState == resources.Suspended)
+	}
+	if err != nil {
+		return want, fmt.Errorf("create instance %s: %w", want.ID, err)
+	}
+	return want, nil
+}
+
+func (d instances) create(ctx context.Context, w schema.World, want *resources.Instance) (*machine, error) {
+	h, err := d.host(want.Host)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.learn(ctx, h); err != nil {
+		return nil, err
+	}
+	for _, x := range domain.Disks(want, w) {
+		if err := d.ready(ctx, w, h, x, nil); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.tell(ctx, w, h, want); err != nil {
+		return nil, err
+	}
+	m, err := h.define(ctx, domain.Of(want, w, d.place(h, w, want)))
+	if err != nil {
+		return nil, err
+	}
+	return m, d.become(ctx, m, want)
+}
+
+// tell writes the disc that tells the guest who it is, and the file of its console.
+func (d *Driver) tell(ctx context.Context, w schema.World, h *host, i *resources.Instance) error {
+	if err := h.put(ctx, h.Pools[0], domain.ConsoleLog(i.ID), nil); err != nil {
+		return err
+	}
+	if !i.HasSeed() {
+		return nil
+	}
+	iso, err := seed.Build(i, w)
+	if err != nil {
+		return err
+	}
+	return h.put(ctx, h.Pools[0], domain.SeedFile(i.ID), iso)
+}
+
+// Read tells what the domain is and does.
+func (d instances) Read(ctx context.Context, w schema.World, have resources.Instance) (resources.Instance, error) {
+	l, err := d.lookAll(ctx)
+	if err != nil {
+		return have, err
+	}
+	return d.told(l, w, have)
+}
+
+// ReadAll answers from one look at all hosts.
+func (d instances) ReadAll(ctx context.Context, w schema.World) (func(resources.Instance) (resources.Instance, error), error) {
+	l, err := d.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return func(have resources.Instance) (resources.Instance, error) { return d.told(l, w, have) }, nil
+}
+
+func (d instances) told(l *look, w schema.World, have resources.Instance) (resources.Instance, error) {
+	s, err := l.find(&have)
+	if err != nil {
+		return have, err
+	}
+	saved := !s.running() && have.PowerState == resources.Suspended // what was saved is asked for when it changes
+	have.Host = s.host
+	have.PowerState, have.Status = power(s.state, saved), status(s.state, saved)
+	have.VCPUs, have.RAMMB = s.vcpus, s.ramMB
+	var lacks []providers.Difference
+	for n, x := range disksOf(&have, w) {
+		if path, ok := s.disks[x.Target]; !ok || path != domain.Path(x.Pool, x.File) {
+			attribute := "block_devices"
+			if n == 0 && have.ImageID != "" {
+				attribute = "image_id"
+			}
+			lacks = append(lacks, providers.Difference{Attribute: attribute, Thing: "domain " + s.name, Says: fmt.Sprintf("disk %s is %q, not %q", x.Target, path, domain.Path(x.Pool, x.File))})
+		}
+	}
+	if s.running() {
+		for _, n := range have.Networks {
+			if !s.nics[domain.Tap(n.PortID)] {
+				lacks = append(lacks, providers.Difference{Attribute: "networks", Thing: "domain " + s.name, Says: "no network card is plugged into port " + n.PortID})
+			}
+		}
+	}
+	if len(lacks) > 0 {
+		return have, &providers.DiffersError{Differences: lacks}
+	}
+	return have, nil
+}
+
+// Delete ends the guest, and removes the domain and all that is its alone.
+func (d instances) Delete(ctx context.Context, w schema.World, have resources.Instance) error {
+	if err := d.delete(ctx, w, &have); err != nil {
+		return fmt.Errorf("delete instance %s: %w", have.ID, err)
+	}
+	return nil
+}
+
+func (d instances) delete(ctx context.Context, w schema.World, have *resources.Instance) error {
+	for {
+		m, err := d.find(ctx, have)
+		if errors.Is(err, errNoDomain) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if have.StopBeforeDestroy {
+			if err := m.stop(ctx, have); err != nil {
+				return err
+			}
+		}
+		if err := m.undefine(ctx); err != nil {
+			return err
+		}
+		have.Host = m.Name
+	}
+	h, err := d.host(have.Host)
+	if err != nil {
+		return nil // the host has left the cloud, and took all with it
+	}
+	if err := h.drop(ctx, h.Pools[0], local(have, h)...); err != nil {
+		return err
+	}
+	return d.sweep(ctx, w, h, have.ImageID)
+}

@@ -1,0 +1,180 @@
+package libvirt
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	golibvirt "github.com/digitalocean/go-libvirt"
+
+	"github.com/cairncloud/cairn/resources"
+)
+
+// power is what an instance is called to be whose domain is in a state.
+func power(state golibvirt.DomainState, saved bool) resources.PowerState {
+	switch {
+	case state == golibvirt.DomainRunning || state == golibvirt.DomainBlocked || state == golibvirt.DomainShutdown:
+		return resources.Active
+	case state == golibvirt.DomainPaused || state == golibvirt.DomainPmsuspended:
+		return resources.Paused
+	case saved:
+		return resources.Suspended
+	}
+	return resources.Shutoff
+}
+
+// status is the same in Nova's words.
+func status(state golibvirt.DomainState, saved bool) string {
+	switch {
+	case state == golibvirt.DomainCrashed:
+		return "ERROR"
+	case saved:
+		return "SUSPENDED"
+	}
+	switch power(state, saved) {
+	case resources.Active:
+		return "ACTIVE"
+	case resources.Paused:
+		return "PAUSED"
+	}
+	return "SHUTOFF"
+}
+
+// saved reports whether the memory of a guest that is off is on its host's disk.
+func (m *machine) saved(ctx context.Context) (bool, error) {
+	if m.running() {
+		return false, nil
+	}
+	var is int32
+	err := m.do(ctx, func(c *golibvirt.Libvirt) (err error) {
+		is, err = c.DomainHasManagedSaveImage(m.dom, 0)
+		return err
+	})
+	return is != 0, err
+}
+
+// become brings a guest to a power state. To ask for the one that it is in is no
+// error.
+func (d *Driver) become(ctx context.Context, m *machine, i *resources.Instance) error {
+	var err error
+	switch i.PowerState {
+	case resources.Active:
+		err = d.run(ctx, m, i)
+	case resources.Paused:
+		if err = d.start(ctx, m); err == nil && power(m.state, false) == resources.Active {
+			err = m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainSuspend(m.dom) })
+		}
+	case resources.Suspended:
+		if m.running() {
+			err = m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainManagedSave(m.dom, 0) })
+		}
+	case resources.Shutoff:
+		if err = m.stop(ctx, i); err == nil {
+			err = m.forget(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("host %s: make domain %s %s: %w", m.Name, m.dom.Name, i.PowerState, err)
+	}
+	return m.refresh(ctx)
+}
+
+// forget throws away the memory of a guest that was suspended.
+func (m *machine) forget(ctx context.Context) error {
+	saved, err := m.saved(ctx)
+	if err == nil && saved {
+		err = m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainManagedSaveRemove(m.dom, 0) })
+	}
+	return err
+}
+
+// start gives a guest that is off a process. It stands still, so that it finds its
+// network when it goes.
+func (d *Driver) start(ctx context.Context, m *machine) error {
+	if m.running() {
+		return nil
+	}
+	err := m.do(ctx, func(c *golibvirt.Libvirt) error {
+		_, err := c.DomainCreateWithFlags(m.dom, uint32(golibvirt.DomainStartPaused))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return m.refresh(ctx)
+}
+
+// run starts a guest, waits until its ports carry packets, and lets it go.
+func (d *Driver) run(ctx context.Context, m *machine, i *resources.Instance) error {
+	if err := d.start(ctx, m); err != nil {
+		return err
+	}
+	if power(m.state, false) != resources.Paused {
+		return nil
+	}
+	if m.state == golibvirt.DomainPmsuspended {
+		return m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainPmWakeup(m.dom, 0) })
+	}
+	if err := d.plugged(ctx, i); err != nil {
+		return err
+	}
+	return m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainResume(m.dom) })
+}
+
+// plugged waits until the ports of an instance carry packets.
+func (d *Driver) plugged(ctx context.Context, i *resources.Instance) error {
+	if d.Network == nil || len(i.Networks) == 0 {
+		return nil
+	}
+	var ports []string
+	for _, n := range i.Networks {
+		ports = append(ports, n.PortID)
+	}
+	return d.Network.Up(ctx, ports)
+}
+
+// again is how long a guest that was told to end is told so once more: it may not
+// have listened yet.
+const again = 5 * time.Second
+
+// stop has a guest end by itself, and after its time pulls the plug.
+func (m *machine) stop(ctx context.Context, i *resources.Instance) error {
+	if !m.running() {
+		return nil
+	}
+	patience := time.Minute
+	if i.ShutdownTimeout != nil {
+		patience = time.Duration(*i.ShutdownTimeout) * time.Second
+	}
+	if patience > 0 && m.state == golibvirt.DomainRunning {
+		var told time.Time
+		off, err := until(ctx, patience, func() (bool, error) {
+			err := m.do(ctx, func(c *golibvirt.Libvirt) error {
+				if time.Since(told) > again {
+					told = time.Now()
+					if err := c.DomainShutdownFlags(m.dom, golibvirt.DomainShutdownAcpiPowerBtn); err != nil && !is(err, golibvirt.ErrOperationInvalid) {
+						return err
+					}
+				}
+				return m.ask(c)
+			})
+			return !m.running(), err
+		})
+		if off || err != nil {
+			return err
+		}
+	}
+	return m.unplug(ctx)
+}
+
+// unplug ends the guest at once.
+func (m *machine) unplug(ctx context.Context) error {
+	return m.do(ctx, func(c *golibvirt.Libvirt) error {
+		if err := c.DomainDestroyFlags(m.dom, golibvirt.DomainDestroyGraceful); err != nil && !is(err, golibvirt.ErrOperationInvalid) {
+			if err = c.DomainDestroyFlags(m.dom, 0); err != nil && !is(err, golibvirt.ErrOperationInvalid) {
+				return err
+			}
+		}
+		return m.ask(c)
+	})
+}
