@@ -55,6 +55,13 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 		if err != nil {
 			return w.abouts(c, err)
 		}
+		if s, ok := object.(schema.Stopper); ok && len(c.Stops) > 0 && !was.IsNull() {
+			prior, err := t.ToGo(was)
+			if err != nil {
+				return w.abouts(c, err)
+			}
+			c.Stops = s.Stops(prior, c.Stops)
+		}
 		c.Planned = stillUnknown(t, c.Planned, t.FromGo(object, c.Planned))
 	}
 	c.Planned = t.Settle(c.Planned)

@@ -158,7 +158,7 @@ func (c *course) backward(p *Plan) {
 		m, makes := c.makes[x]
 		with := x.goesWith(byID)
 		if with != nil && deletes {
-			c.before(c.deletes[with], d)
+			c.soft = append(c.soft, [2]int{c.deletes[with], d}) // what else refers to it may say otherwise
 		}
 		for _, dep := range x.record.Deps {
 			if deletes && (with == nil || dep != with.Address.Block().String()) {

@@ -15,7 +15,8 @@ import (
 type Instance struct {
 	object
 
-	// FlavorID is its size. Another one stops the guest for a moment.
+	// FlavorID is its size. Another one stops the guest for a moment, unless cpu and
+	// memory leave room for it and it is not smaller.
 	FlavorID schema.Ref[Flavor] `hcl:"flavor_id" plan:"stop" hot:"flavor"`
 
 	// ImageID is what its root disk begins as a copy of, when that is local. With a
@@ -361,6 +362,23 @@ func (i *Instance) Replaces(prior any) []string {
 		}
 	}
 	return nil
+}
+
+// MemoryBlock is what memory is plugged in by, in MiB.
+const MemoryBlock = 128
+
+// Stops leaves out the flavor, where the guest can come to its size while it runs;
+// a guest that does not run stops for nothing.
+func (i *Instance) Stops(prior any, changed []string) []string {
+	was := prior.(*Instance)
+	if was.PowerState != Active && was.PowerState != Paused {
+		return nil
+	}
+	more := i.RAMMB - was.RAMMB
+	live := i.VCPUs >= was.VCPUs && i.VCPUs <= was.MostVCPUs() && more >= 0 && i.RAMMB <= was.MostRAMMB() && more%MemoryBlock == 0
+	return slices.DeleteFunc(slices.Clone(changed), func(name string) bool {
+		return name == "flavor_id" && live
+	})
 }
 
 func (d *BlockDevice) boots() bool { return d.BootIndex != nil && *d.BootIndex == 0 }

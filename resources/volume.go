@@ -38,10 +38,6 @@ type Volume struct {
 	// Metadata are free words with values.
 	Metadata map[string]string `hcl:"metadata,optional"`
 
-	// Host that its bytes are on, where its tier is storage of hosts: that of the first
-	// instance that has had it. Empty before.
-	Host string `hcl:"host" plan:"live"`
-
 	// Status is available, or in-use when it is attached.
 	Status string `hcl:"status" plan:"live"`
 }

@@ -275,7 +275,7 @@ func sameSize(a, b *libvirtxml.Domain) bool {
 // room reports whether a guest that runs can come to the size that is wanted.
 func room(d *libvirtxml.Domain, want *resources.Instance) bool {
 	more := want.RAMMB - ramOf(d)
-	if more < 0 || more > 0 && (d.MaximumMemory == nil || mib(d.MaximumMemory.Value, d.MaximumMemory.Unit) < want.RAMMB || !domain.PlugsInto(more)) {
+	if more < 0 || more > 0 && (d.MaximumMemory == nil || mib(d.MaximumMemory.Value, d.MaximumMemory.Unit) < want.RAMMB || more%resources.MemoryBlock != 0) {
 		return false
 	}
 	return want.VCPUs >= vcpusOf(d) && want.VCPUs <= int(d.VCPU.Value)

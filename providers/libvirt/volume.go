@@ -21,7 +21,7 @@ func (d volumes) Create(_ context.Context, _ schema.World, want resources.Volume
 	return want, nil
 }
 
-// Read tells where the volume is, and whether a guest has it.
+// Read tells whether a guest has the volume. One that a guest has must be there.
 func (d volumes) Read(ctx context.Context, w schema.World, have resources.Volume) (resources.Volume, error) {
 	l, err := d.lookAll(ctx)
 	if err != nil {
@@ -40,16 +40,15 @@ func (d volumes) ReadAll(ctx context.Context, w schema.World) (func(resources.Vo
 }
 
 func (d volumes) told(l *look, w schema.World, have resources.Volume) (resources.Volume, error) {
-	was := have.Host
-	have.Host = l.holds(domain.VolumeFile(have.ID))
 	have.Status = "available"
-	if used(w, have.ID) {
-		have.Status = "in-use"
-	}
-	if have.Host != "" || was == "" {
+	if !used(w, have.ID) {
 		return have, nil
 	}
-	return have, l.unknown(was)
+	have.Status = "in-use"
+	if l.holds(domain.VolumeFile(have.ID)) == "" {
+		return have, l.unknown("")
+	}
+	return have, nil
 }
 
 // used reports whether an instance has a volume.

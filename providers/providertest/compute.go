@@ -87,6 +87,7 @@ func instanceChanges(i *resources.Instance) []any {
 	words := changed(i, func(i *resources.Instance) {
 		i.Name, i.Description, i.Tags, i.Metadata = "renamed", "an instance", []string{"web"}, map[string]string{"role": "web"}
 		i.SchedulerHints = &resources.SchedulerHints{DifferentHost: []string{id("two")}}
+		i.Migration, i.ShutdownTimeout, i.StopBeforeDestroy = &resources.Migration{Mode: resources.ColdMigration}, ptr(0), true
 	})
 	off := changed(words, func(i *resources.Instance) { i.PowerState = resources.Shutoff })
 	larger := changed(off, func(i *resources.Instance) {

@@ -96,6 +96,11 @@ type (
 	// the tags say. It gets a pointer to the same struct, and answers with the
 	// names of the attributes that force it.
 	Replacer interface{ Replaces(prior any) []string }
+	// Stops says which of the changed attributes that may stop a guest do so on the
+	// step from prior. It comes after Claims.
+	Stopper interface {
+		Stops(prior any, changed []string) []string
+	}
 	// Fingerprint is what an object hangs on besides its attributes: the bytes of a
 	// file that one names. When it changes, Replaces is asked what that means.
 	Fingerprinter interface{ Fingerprint() (string, error) }

@@ -153,9 +153,6 @@ func cpu(at Place) *libvirtxml.DomainCPU {
 	return &libvirtxml.DomainCPU{Mode: "custom", Match: "exact", Check: "none", Model: &libvirtxml.DomainCPUModel{Fallback: "forbid", Value: model}}
 }
 
-// memoryChunk is what memory is plugged in by, in MiB: a block of Linux's on x86.
-const memoryChunk = 128
-
 // memorySlots is how many times memory can be plugged in.
 const memorySlots = 16
 
@@ -176,14 +173,11 @@ func size(d *libvirtxml.Domain, i *resources.Instance) {
 	}
 }
 
-// Memory is memory to plug in. Its size is a multiple of 128 MiB.
+// Memory is memory to plug in, in whole resources.MemoryBlock.
 func Memory(mb int) libvirtxml.DomainMemorydev {
 	return libvirtxml.DomainMemorydev{Model: "dimm", Target: &libvirtxml.DomainMemorydevTarget{Size: &libvirtxml.DomainMemorydevTargetSize{Value: uint(mb), Unit: "MiB"},
 		Node: &libvirtxml.DomainMemorydevTargetNode{Value: 0}}}
 }
-
-// PlugsInto reports whether so much memory can be plugged in.
-func PlugsInto(mb int) bool { return mb%memoryChunk == 0 }
 
 // controllers gives a q35 room for what is plugged in later: its own bus takes
 // nothing while it runs.
