@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/cairncloud/cairn/resources/cloud"
@@ -40,6 +41,36 @@ type Bulk[T any] interface {
 // An Importer finds an object that cairn did not make, by the id that a person knows.
 type Importer[T any] interface {
 	Import(ctx context.Context, id string) (T, error)
+}
+
+// An Actor does to an object what no attribute says: it happens, and is over. What an
+// attribute says instead is put right again by the next apply.
+type Actor[T any] interface {
+	Verbs() []Verb
+	// Act does it to an object that is there. What it has to tell goes to do.Out.
+	Act(ctx context.Context, w schema.World, have T, do Act) error
+}
+
+// A Verb is one thing that an Actor does.
+type Verb struct {
+	Name, Summary string
+	Words         []Word // that come after it, those that may be left out last
+	// Looks: it changes nothing, takes no lock, and is not kept in the history.
+	Looks bool
+}
+
+// A Word is one that comes after a verb.
+type Word struct {
+	Name, Summary string
+	Optional      bool
+	Secret        bool // no history keeps it
+}
+
+// An Act is a verb with its words, by their names.
+type Act struct {
+	Verb  string
+	Words map[string]string
+	Out   io.Writer
 }
 
 // ErrNotFound is Read's answer when there is no such object.
@@ -91,6 +122,9 @@ type Handle interface {
 	CanReadAll() bool
 	// Import answers errors.ErrUnsupported where the driver has none.
 	Import(ctx context.Context, id string) (any, error)
+	// Verbs are what Act does; none where the driver is no Actor.
+	Verbs() []Verb
+	Act(ctx context.Context, w schema.World, have any, do Act) error
 	// Kept reports that the object is its record: no system holds it.
 	Kept() bool
 }
@@ -132,6 +166,21 @@ func (h handle[T]) Import(ctx context.Context, id string) (any, error) {
 		return nil, errors.ErrUnsupported
 	}
 	return ptr(i.Import(ctx, id))
+}
+
+func (h handle[T]) Verbs() []Verb {
+	if a, ok := h.d.(Actor[T]); ok {
+		return a.Verbs()
+	}
+	return nil
+}
+
+func (h handle[T]) Act(ctx context.Context, w schema.World, have any, do Act) error {
+	a, ok := h.d.(Actor[T])
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	return a.Act(ctx, w, *have.(*T), do)
 }
 
 func (h handle[T]) Kept() bool { _, ok := h.d.(Kept[T]); return ok }
