@@ -35,6 +35,7 @@ func (l *Lab) powerOn(ctx context.Context, h Host) error {
 		},
 		func() error { return l.Start(ctx, h.Name+"/vswitchd") },
 		func() error { return l.Start(ctx, h.Name+"/controller") },
+		func() error { return l.Start(ctx, h.Name+"/libvirtd") },
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -107,15 +108,28 @@ func (l *Lab) dress(ctx context.Context, h Host) error {
 	return nil
 }
 
-// forgetPorts removes endpoints from a host's database that were unplugged while
-// the host was off.
+// forgetPorts removes endpoints and guests from a host's database that were plugged
+// in when the host's power failed. They plug in again when they start.
 func (l *Lab) forgetPorts(ctx context.Context, h Host) error {
-	out, err := l.vsctl(ctx, h.Name, "--no-wait", "--bare", "--", "--columns=name", "find", "Interface", "external_ids:cairn-lab=endpoint")
-	if err != nil || strings.TrimSpace(out) == "" {
+	out, err := l.vsctl(ctx, h.Name, "--no-wait", "--bare", "--", "--columns=name", "list", "Interface")
+	if err != nil {
 		return err
 	}
-	args := []string{"--no-wait"}
+	endpoints, err := l.vsctl(ctx, h.Name, "--no-wait", "--bare", "--", "--columns=name", "find", "Interface", "external_ids:cairn-lab=endpoint")
+	if err != nil {
+		return err
+	}
+	gone := strings.Fields(endpoints)
 	for _, name := range strings.Fields(out) {
+		if strings.HasPrefix(name, "tap") || strings.HasPrefix(name, "vnet") {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	args := []string{"--no-wait"}
+	for _, name := range gone {
 		args = append(args, "--", "--if-exists", "del-port", "br-int", name)
 	}
 	_, err = l.vsctl(ctx, h.Name, args...)

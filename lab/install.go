@@ -45,6 +45,16 @@ var needs = []need{
 	{"ovn-northd", "ovn-central"},
 	{"ovn-nbctl", "ovn-central"},
 	{"ovn-controller", "ovn-host"},
+	{"libvirtd", "libvirt-daemon"},
+	{"virt-qemu-run", "libvirt-daemon-driver-qemu"},
+	{"virsh", "libvirt-clients"},
+	{"qemu-system-x86_64", "qemu-system-x86"},
+	{"qemu-img", "qemu-utils"},
+	{"modprobe", "kmod"},
+	{"cpio", "cpio"},
+	{"syslinux", "syslinux"},
+	{"mcopy", "mtools"},
+	{"mkfs.vfat", "dosfstools"},
 }
 
 // missing lists the packages whose programs are not found.
@@ -78,25 +88,13 @@ func install(ctx context.Context, progress io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, undo()) }()
-	get := func(args ...string) error {
-		// Long enough for a slow mirror; not for a dead one.
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=300"}, args...)...)
-		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("apt-get %s: %w: %s", args[0], err, lastLines(string(out), 10))
-		}
-		return nil
-	}
 	fetch := append([]string{"install", "-y", "--no-install-recommends"}, pkgs...)
-	if err := get(fetch...); err != nil {
+	if err := aptGet(ctx, "", fetch...); err != nil {
 		// The lists may be old, or not there yet.
-		if err := get("update"); err != nil {
+		if err := aptGet(ctx, "", "update"); err != nil {
 			return err
 		}
-		if err := get(fetch...); err != nil {
+		if err := aptGet(ctx, "", fetch...); err != nil {
 			return err
 		}
 	}
@@ -105,6 +103,20 @@ func install(ctx context.Context, progress io.Writer) (err error) {
 	}
 	fmt.Fprintf(progress, "%6.1f s  installed\n", time.Since(start).Seconds())
 	return keepDisabled(ctx, pkgs, progress)
+}
+
+// aptGet runs apt-get in a folder, "" for the current one.
+func aptGet(ctx context.Context, dir string, args ...string) error {
+	// Long enough for a slow mirror; not for a dead one.
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "apt-get", append([]string{"-q", "-o", "DPkg::Lock::Timeout=300", "-o", "APT::Sandbox::User=root"}, args...)...)
+	cmd.Env, cmd.Dir = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive"), dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("apt-get %s: %w: %s", args[0], err, lastLines(string(out), 10))
+	}
+	return nil
 }
 
 // policy keeps packages from starting services, by Debian's convention: see

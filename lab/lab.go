@@ -80,6 +80,8 @@ type record struct {
 	Listen int `json:"listen,omitempty"`
 	// OwnNetns says that /run/netns was made for this lab, and goes with it.
 	OwnNetns bool `json:"own_netns,omitempty"`
+	// Virt is how guests run: kvm, or qemu, which is in software.
+	Virt string `json:"virt,omitempty"`
 }
 
 func (l *Lab) load() (r record, err error) {

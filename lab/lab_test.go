@@ -225,10 +225,15 @@ func TestChassisPlan(t *testing.T) {
 func TestCloud(t *testing.T) {
 	t.Parallel()
 	l := &Lab{Dir: "/tmp/run"}
-	text := l.Cloud("run/cairn.db")
-	for _, want := range []string{mark, `state = "sqlite:run/cairn.db"`, `northbound = ["unix:/tmp/run/nb.sock"]`, `host "hv3"`, `zone    = "b"`} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in\n%s", want, text)
+	for as, uri := range map[Hypervisors]string{Modelled: `uri     = "embedded:"`, Machines: "qemu+unix:///system?socket=/tmp/run/hv3/run/libvirt-sock", MachinesTCP: `uri           = "qemu+tcp://10.99.0.3/system"`} {
+		text, err := l.Cloud("run/cairn.db", as)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{mark, `state = "sqlite:run/cairn.db"`, `northbound = ["unix:/tmp/run/nb.sock"]`, `host "hv3"`, `zone    = "b"`, uri} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q in\n%s", as, want, text)
+			}
 		}
 	}
 }

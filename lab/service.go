@@ -5,7 +5,9 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -59,7 +61,7 @@ func (l *Lab) services(r record) []service {
 	all = append(all, l.openVSwitch("outside")...)
 	for _, h := range hosts {
 		all = append(all, l.openVSwitch(h.Name)...)
-		all = append(all, service{
+		all = append(all, l.libvirtd(h), service{
 			name: h.Name + "/controller", ns: h.ns(), dir: l.path(h.Name), base: "controller",
 			argv: []string{"ovn-controller", "unix:" + l.path(h.Name, "db.sock"), "--monitor"},
 		})
@@ -108,6 +110,15 @@ func (s service) start(ctx context.Context) error {
 	if s.pid() != 0 {
 		return nil
 	}
+	if s.base == "libvirtd" { // whoever has its pid file has ended
+		if err := os.Remove(s.pidFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if _, err := run(ctx, s.env, s.ns.argv(s.argv...)...); err != nil {
+			return fmt.Errorf("start %s: %w", s.name, err)
+		}
+		return nil
+	}
 	argv := append(s.argv, "--detach", "--no-chdir", "--overwrite-pidfile", "--pidfile="+s.pidFile(),
 		"--log-file="+s.log(), "-vconsole:off", "-vsyslog:off")
 	if s.base != "controller" {
@@ -131,7 +142,7 @@ func (s service) pid() int {
 		return 0
 	}
 	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || !bytes.Contains(cmdline, []byte("--pidfile="+s.pidFile()+"\x00")) {
+	if err != nil || !bytes.Contains(cmdline, []byte("="+s.pidFile()+"\x00")) {
 		return 0
 	}
 	return pid
@@ -168,6 +179,13 @@ func (l *Lab) Start(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	if s.base == "libvirtd" {
+		h, err := hostNamed(filepath.Base(s.dir))
+		if err != nil {
+			return err
+		}
+		return l.startLibvirt(ctx, h)
+	}
 	if err := s.start(ctx); err != nil {
 		return err
 	}
@@ -192,6 +210,12 @@ func (l *Lab) Stop(ctx context.Context, name string) error {
 	}
 	if s.pid() == 0 {
 		return nil
+	}
+	if s.base == "libvirtd" {
+		if err := s.signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		return s.wait(ctx)
 	}
 	if _, err := run(ctx, s.env, "ovs-appctl", "--timeout=10", "-t", s.control(), "exit"); err != nil {
 		return fmt.Errorf("stop %s: %w", name, err)

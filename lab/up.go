@@ -73,25 +73,67 @@ func (l *Lab) Up(ctx context.Context, o Options) error {
 	if err := l.save(r); err != nil {
 		return err
 	}
+	said := ""
 	steps := []struct {
 		name string
 		do   func() error
 	}{
+		{"users of libvirt's", func() error { return users(ctx) }},
+		{"the guests' image", func() error { return l.buildGuest(ctx) }},
+		{"how guests run", func() (err error) { r, said, err = l.chooseVirt(ctx, r); return err }},
 		{"namespaces and cables", func() error { return wireUp(ctx) }},
 		{"OVN's databases and northd", func() error { return l.startCentral(ctx, r) }},
-		{"chassis hv1, hv2, hv3", func() error { return each(func(h Host) error { return l.powerOn(ctx, h) }) }},
+		{"hv1, which finds out what QEMU can do", func() error { return l.powerOn(ctx, hosts[0]) }},
+		{"hv2 and hv3", func() error { return each(func(h Host) error { return l.powerOn(ctx, h) }) }},
 		{"the world outside", func() error { return l.startOutside(ctx) }},
 		{"chassis registered", func() error { return l.awaitChassis(ctx) }},
-		{l.CloudFile(), func() error { return os.WriteFile(l.CloudFile(), []byte(l.Cloud("run/cairn.db")), 0o644) }},
+		{l.CloudFile(), func() error {
+			text, err := l.Cloud("run/cairn.db", Machines)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(l.CloudFile(), []byte(text), 0o644)
+		}},
 	}
 	for _, s := range steps {
 		start := time.Now()
 		if err := s.do(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		fmt.Fprintf(o.Progress, "%6.1f s  %s\n", time.Since(start).Seconds(), s.name)
+		fmt.Fprintf(o.Progress, "%6.1f s  %s%s\n", time.Since(start).Seconds(), s.name, said)
+		said = ""
 	}
 	return nil
+}
+
+// chooseVirt finds out whether guests boot by KVM, unless that is known.
+func (l *Lab) chooseVirt(ctx context.Context, r record) (_ record, said string, err error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return r, "", err
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return r, "", err
+	}
+	verdict := filepath.Join(cache, "virt-"+strings.TrimSpace(string(boot))) // it holds until the machine starts anew
+	if b, err := os.ReadFile(verdict); err == nil {
+		r.Virt = string(b)
+	}
+	if r.Virt == "" {
+		r.Virt = "qemu"
+		if l.kvmBoots(ctx) {
+			r.Virt = "kvm"
+		}
+	}
+	if err := os.WriteFile(verdict, []byte(r.Virt), 0o644); err != nil {
+		return r, "", err
+	}
+	said = ": by KVM"
+	if r.Virt == "qemu" {
+		said = ": in software, since nothing boots by /dev/kvm here"
+	}
+	return r, said, l.save(r)
 }
 
 // Down ends all of the lab and removes it: processes, namespaces, files. What is
@@ -118,6 +160,7 @@ func (l *Lab) Down(ctx context.Context) error {
 	if err := l.clear(ctx, r); err != nil {
 		return err
 	}
+	forgetFolders()
 	if r.OwnNetns {
 		if err := removeNetnsDir(); err != nil {
 			return err

@@ -49,11 +49,17 @@ func TestStories(t *testing.T) {
 	if len(files) > lab.Slots {
 		t.Fatalf("%d stories, and the lab has networks for %d", len(files), lab.Slots)
 	}
-	h := &harness{lab: l, bin: build(t), slots: map[string]lab.Slot{}, took: map[string]time.Duration{}}
+	h := &harness{lab: l, bin: build(t), slots: map[string]lab.Slot{}, as: map[string]lab.Hypervisors{}, took: map[string]time.Duration{}}
 	var alone, together []string
 	for i, f := range files {
 		h.slots[storyName(f)] = lab.SlotAt(i)
-		if isAlone(t, f) {
+		h.as[storyName(f)] = lab.Modelled
+		for word, as := range map[string]lab.Hypervisors{"machines": lab.Machines, "machines tcp": lab.MachinesTCP} {
+			if says(t, f, word) {
+				h.as[storyName(f)] = as
+			}
+		}
+		if says(t, f, "alone") {
 			alone = append(alone, f)
 			continue
 		}
@@ -70,7 +76,8 @@ func TestStories(t *testing.T) {
 
 func storyName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".txtar") }
 
-func isAlone(t *testing.T, file string) bool {
+// says reports whether a story says a word of itself in its first lines: `# alone: why`.
+func says(t *testing.T, file, word string) bool {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -78,7 +85,7 @@ func isAlone(t *testing.T, file string) bool {
 	}
 	defer f.Close()
 	for s := bufio.NewScanner(f); s.Scan() && strings.HasPrefix(s.Text(), "#"); {
-		if strings.HasPrefix(s.Text(), "# alone: ") {
+		if strings.HasPrefix(s.Text(), "# "+word+": ") {
 			return true
 		}
 	}
@@ -101,6 +108,7 @@ type harness struct {
 	lab   *lab.Lab
 	bin   string
 	slots map[string]lab.Slot // by the story's name
+	as    map[string]lab.Hypervisors
 
 	mu   sync.Mutex // guards took
 	took map[string]time.Duration
@@ -157,7 +165,7 @@ func setup(env *testscript.Env) error {
 	r := env.T().(runner)
 	name := strings.TrimPrefix(filepath.Base(env.WorkDir), "script-")
 	s := &story{
-		t: r.T, harness: r.harness, slot: r.harness.slots[name], work: env.WorkDir,
+		t: r.T, harness: r.harness, slot: r.harness.slots[name], as: r.harness.as[name], work: env.WorkDir,
 		ports: map[string]string{}, running: map[string]*process{}, logs: map[string]int64{},
 	}
 	env.Values[story{}.key()] = s
@@ -188,7 +196,11 @@ func setup(env *testscript.Env) error {
 		defer s.mu.Unlock()
 		s.took[name] = time.Since(began)
 	})
-	if err := os.WriteFile(filepath.Join(env.WorkDir, "cloud.hcl"), []byte(r.harness.lab.Cloud("cairn.db")), 0o644); err != nil {
+	text, err := r.harness.lab.Cloud("cairn.db", s.as)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(env.WorkDir, "cloud.hcl"), []byte(text), 0o644); err != nil {
 		return err
 	}
 	for to, from := range map[string]string{"examples": "../../examples", "lab/example": "../example"} {

@@ -28,6 +28,7 @@ type story struct {
 	*harness
 	t       *testing.T
 	slot    lab.Slot
+	as      lab.Hypervisors
 	work    string
 	env     []string // what setup has set
 	ports   map[string]string
