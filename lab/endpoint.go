@@ -244,6 +244,8 @@ func (l *Lab) place(where string) (netns, error) {
 	ns := outsideNS
 	if h, err := hostNamed(where); err == nil {
 		ns = h.ns()
+	} else if where == "fabric" {
+		ns = fabricNS
 	} else if where != "outside" {
 		e, err := l.Endpoint(where)
 		if err != nil {

@@ -80,6 +80,8 @@ type record struct {
 	Listen int `json:"listen,omitempty"`
 	// OwnNetns says that /run/netns was made for this lab, and goes with it.
 	OwnNetns bool `json:"own_netns,omitempty"`
+	// Made are folders of the machine that were not there before.
+	Made []string `json:"made,omitempty"`
 	// Virt is how guests run: kvm, or qemu, which is in software.
 	Virt string `json:"virt,omitempty"`
 }

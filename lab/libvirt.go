@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -154,10 +155,19 @@ getent passwd libvirt-qemu >/dev/null || useradd -r -g kvm -G libvirt-qemu -d /v
 	return err
 }
 
-// forgetFolder removes what configureLibvirt has made on the machine itself, where
-// nobody else has put anything.
-func forgetFolders() {
+// notThere are the folders of libvirt that the machine has not.
+func notThere() (paths []string) {
 	for _, at := range private {
-		_ = os.Remove(at) // not empty: somebody else's
+		if _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) {
+			paths = append(paths, at)
+		}
+	}
+	return paths
+}
+
+// forget removes folders that were made, where nobody else has put anything.
+func forget(paths []string) {
+	for _, p := range paths {
+		_ = os.Remove(p) // not empty: somebody else's
 	}
 }

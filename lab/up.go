@@ -70,6 +70,7 @@ func (l *Lab) Up(ctx context.Context, o Options) error {
 	if _, err := os.Stat(netnsDir); errors.Is(err, fs.ErrNotExist) {
 		r.OwnNetns = true
 	}
+	r.Made = append(r.Made, notThere()...)
 	if err := l.save(r); err != nil {
 		return err
 	}
@@ -160,7 +161,7 @@ func (l *Lab) Down(ctx context.Context) error {
 	if err := l.clear(ctx, r); err != nil {
 		return err
 	}
-	forgetFolders()
+	forget(r.Made)
 	if r.OwnNetns {
 		if err := removeNetnsDir(); err != nil {
 			return err

@@ -52,7 +52,7 @@ type call struct {
 var errUsage = errors.New("usage")
 
 func commands() map[string]command {
-	return map[string]command{
+	all := map[string]command{
 		"cairn":      {usage: "cairn ARGS...", run: cairn, not: fails},
 		"var":        {usage: "var NAME COMMAND...", run: setVar},
 		"plug":       {usage: "plug NAME PORT HOST [mac=MAC] [mtu=N]", run: plug},
@@ -79,6 +79,8 @@ func commands() map[string]command {
 		"during":     {usage: "during N kill|COMMAND... -- cairn ARGS...", run: during, not: fails},
 		"eventually": {usage: "eventually [D] [stdout=REGEXP] COMMAND...", run: eventually},
 	}
+	maps.Copy(all, guestCommands())
+	return all
 }
 
 // script is the command as testscript calls it.
@@ -169,7 +171,15 @@ func (c *call) exec(argv ...string) (string, error) {
 
 func cairn(c call) (string, error) {
 	c.remember(c.args)
-	return c.exec(append([]string{"cairn"}, c.args...)...)
+	argv := append([]string{"cairn"}, c.args...)
+	if c.as == lab.MachinesTCP { // hosts are reached from the fabric alone
+		inside, err := c.lab.In("fabric", argv...)
+		if err != nil {
+			return "", err
+		}
+		argv = inside
+	}
+	return c.exec(argv...)
 }
 
 // remember notes the folder of a stack that is applied, to destroy what is left of it.

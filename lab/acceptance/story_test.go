@@ -185,6 +185,15 @@ func (s *story) clean(ctx context.Context) error {
 	for name, port := range s.ports {
 		errs = append(errs, fmt.Errorf("%s is still plugged, into %s", name, port))
 	}
+	if s.as != lab.Modelled {
+		left, err := s.holdings(ctx)
+		if err != nil {
+			return err
+		}
+		for _, line := range left {
+			errs = append(errs, fmt.Errorf("the hosts still have: %s", strings.TrimSpace(line)))
+		}
+	}
 	complaints, err := s.complaints()
 	if err != nil {
 		return err
@@ -310,6 +319,20 @@ func (s *story) diagnosis(ctx context.Context) string {
 	}
 	for _, h := range lab.Hosts() {
 		show("flows of br-int on "+h.Name, func() (string, error) { return s.lab.Flows(ctx, h.Name) })
+	}
+	if s.as != lab.Modelled {
+		show("domains and files", func() (string, error) {
+			lines, err := s.holdings(ctx)
+			return strings.Join(lines, ""), err
+		})
+		if guests, err := s.guests(ctx, ""); err == nil {
+			for _, g := range guests {
+				show("console of "+g.name+" on "+g.host, func() (string, error) {
+					text, err := s.said(g)
+					return tail(text, 15), err
+				})
+			}
+		}
 	}
 	show("warnings since the story began", func() (string, error) {
 		lines, err := s.logged(func(_, line string) bool {

@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"time"
@@ -20,7 +22,7 @@ import (
 // the kind. They are no part of what users are promised.
 func tools() *cobra.Command {
 	root := &cobra.Command{Use: "tool", Short: "Small network tools for use with exec", Hidden: true}
-	root.AddCommand(serve(), dial(), flow(), throughput(), dns(), lease6())
+	root.AddCommand(serve(), dial(), get(), flow(), throughput(), dns(), lease6())
 	return root
 }
 
@@ -35,6 +37,32 @@ func serve() *cobra.Command {
 	name, _ := os.Hostname()
 	cmd.Flags().StringVar(&answer, "answer", name, "the line it says")
 	return cmd
+}
+
+func get() *cobra.Command {
+	return &cobra.Command{
+		Use: "get URL", Short: "Print what a web server answers", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, cancel := context.WithTimeout(cmd.Context(), 15*time.Second)
+			defer cancel()
+			d := net.Dialer{Timeout: 3 * time.Second}
+			client := http.Client{Transport: &http.Transport{DialContext: d.DialContext}}
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, args[0], nil)
+			if err != nil {
+				return err
+			}
+			resp, err := client.Do(req)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("it answers %s", resp.Status)
+			}
+			_, err = io.Copy(cmd.OutOrStdout(), io.LimitReader(resp.Body, 1<<20))
+			return err
+		},
+	}
 }
 
 func dial() *cobra.Command {
