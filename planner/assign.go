@@ -60,7 +60,7 @@ func (w *walk) assign(c *Change, assign []string, was cty.Value) hcl.Diagnostics
 			if err != nil {
 				return w.abouts(c, err)
 			}
-			c.Stops = s.Stops(prior, c.Stops)
+			c.Stops = s.Stops(w.world, prior, c.Stops)
 		}
 		c.Planned = stillUnknown(t, c.Planned, t.FromGo(object, c.Planned))
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -368,14 +369,18 @@ func (i *Instance) Replaces(prior any) []string {
 const MemoryBlock = 128
 
 // Stops leaves out the flavor, where the guest can come to its size while it runs;
-// a guest that does not run stops for nothing.
-func (i *Instance) Stops(prior any, changed []string) []string {
+// a guest that does not run stops for nothing. In software QEMU ends when it has used
+// up its translation buffer and gets one more processor (7.2, tcg/region.c), so there
+// a guest stops for that.
+func (i *Instance) Stops(w schema.World, prior any, changed []string) []string {
 	was := prior.(*Instance)
 	if was.PowerState != Active && was.PowerState != Paused {
 		return nil
 	}
 	more := i.RAMMB - was.RAMMB
-	live := i.VCPUs >= was.VCPUs && i.VCPUs <= was.MostVCPUs() && more >= 0 && i.RAMMB <= was.MostRAMMB() && more%MemoryBlock == 0
+	h := w.Cloud().Host(i.Host)
+	software := h != nil && h.Machine.Virt == cloud.VirtQEMU
+	live := (i.VCPUs == was.VCPUs || i.VCPUs > was.VCPUs && !software) && i.VCPUs <= was.MostVCPUs() && more >= 0 && i.RAMMB <= was.MostRAMMB() && more%MemoryBlock == 0
 	return slices.DeleteFunc(slices.Clone(changed), func(name string) bool {
 		return name == "flavor_id" && live
 	})

@@ -77,6 +77,7 @@ func (d *Driver) learn(ctx context.Context, h *host) error {
 	if h.virt, err = caps.choose(h.Machine.Virt); err != nil {
 		return err
 	}
+	h.Machine.Virt = h.virt
 	for _, x := range []struct {
 		to  *int
 		has int

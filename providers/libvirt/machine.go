@@ -112,10 +112,13 @@ const reasonMigrated = 4
 
 // form is the domain as it is configured, or as it runs.
 func (m *machine) form(ctx context.Context, live bool) (*libvirtxml.Domain, error) {
-	flags := golibvirt.DomainXMLFlags(0)
-	if !live {
-		flags = golibvirt.DomainXMLInactive
+	if live {
+		return m.formAs(ctx, 0)
 	}
+	return m.formAs(ctx, golibvirt.DomainXMLInactive)
+}
+
+func (m *machine) formAs(ctx context.Context, flags golibvirt.DomainXMLFlags) (*libvirtxml.Domain, error) {
 	var form libvirtxml.Domain
 	err := m.do(ctx, func(c *golibvirt.Libvirt) error {
 		text, err := c.DomainGetXMLDesc(m.dom, flags)

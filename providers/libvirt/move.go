@@ -33,13 +33,19 @@ func (d instances) move(ctx context.Context, w schema.World, m *machine, have, w
 	if live {
 		how = d.live
 	}
-	old := *have
-	old.Host = m.Name
+	old, moved := *have, *have
+	old.Host, moved.Host = m.Name, to.Name
 	got, err := how(ctx, w, m, to, &old)
-	if err != nil {
-		return m, fmt.Errorf("move from host %s to %s: %w", m.Name, to.Name, err)
+	if err == nil {
+		return got, nil
 	}
-	return got, nil
+	err = fmt.Errorf("move from host %s to %s: %w", m.Name, to.Name, err)
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	if _, there := to.machine(late, have.ID); errors.Is(there, errNoDomain) { // what was made for it there goes
+		err = errors.Join(err, d.leave(late, w, to, &moved))
+	}
+	return m, err
 }
 
 // carried are the disks that an instance has on the host it leaves, as they are
@@ -256,7 +262,11 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 	if err != nil {
 		return nil, err
 	}
-	form, err := m.form(ctx, false)
+	kept, err := m.form(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := m.formAs(ctx, golibvirt.DomainXMLMigratable) // with the addresses of what was plugged in
 	if err != nil {
 		return nil, err
 	}
@@ -270,12 +280,13 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 	if err := d.tell(ctx, w, to, i); err != nil {
 		return nil, err
 	}
-	d.settle(form, to)
+	d.settle(kept, to)
+	d.settle(runs, to)
 	undo, err := d.follow(ctx, m.host, to, i)
 	if err != nil {
 		return nil, err
 	}
-	err = m.migrate(ctx, peer, form, disks, i.Migration)
+	err = m.migrate(ctx, peer, runs, kept, disks, i.Migration)
 	if err := errors.Join(err, undo()); err != nil {
 		return nil, err
 	}
@@ -320,15 +331,19 @@ func (h *host) peer() (string, error) {
 
 // migrate has the host of a guest send it to another one, and calls that off when
 // the context ends.
-func (m *machine) migrate(ctx context.Context, peer string, form *libvirtxml.Domain, disks []string, how *resources.Migration) error {
-	text, err := form.Marshal()
+func (m *machine) migrate(ctx context.Context, peer string, runs, kept *libvirtxml.Domain, disks []string, how *resources.Migration) error {
+	running, err := runs.Marshal()
+	if err != nil {
+		return err
+	}
+	persistent, err := kept.Marshal()
 	if err != nil {
 		return err
 	}
 	str := func(name, value string) golibvirt.TypedParam {
 		return golibvirt.TypedParam{Field: name, Value: *golibvirt.NewTypedParamValueString(value)}
 	}
-	params := []golibvirt.TypedParam{str("destination_xml", text), str("persistent_xml", text)}
+	params := []golibvirt.TypedParam{str("destination_xml", running), str("persistent_xml", persistent)}
 	for _, t := range disks {
 		params = append(params, str("migrate_disks", t))
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cairncloud/cairn/providers/libvirt/domain"
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -172,7 +173,7 @@ func (d instances) resize(ctx context.Context, w schema.World, m *machine, have,
 		if err != nil {
 			return err
 		}
-		if room(live, want) {
+		if room(live, want) && (vcpus == want.VCPUs || m.way() != cloud.VirtQEMU) { // see Instance.Stops
 			return m.grow(ctx, live, want)
 		}
 	}

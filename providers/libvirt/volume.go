@@ -130,10 +130,26 @@ func (d volumes) Delete(ctx context.Context, w schema.World, have resources.Volu
 }
 
 func (d volumes) delete(ctx context.Context, w schema.World, have *resources.Volume) error {
-	h, err := d.where(ctx, have.ID)
-	if h == nil || err != nil {
+	l, err := d.lookAll(ctx)
+	if err != nil {
 		return err
 	}
+	hosts := l.volumes[domain.VolumeFile(have.ID)] // several after a move that was broken off
+	for _, err := range l.away {
+		if len(hosts) == 0 {
+			return err
+		}
+	}
+	for _, name := range hosts {
+		if err := d.remove(ctx, w, d.hosts[name], have); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remove deletes a volume on a host.
+func (d volumes) remove(ctx context.Context, w schema.World, h *host, have *resources.Volume) error {
 	x := domain.OfVolume(have, "", false, w, h.Host)
 	for _, p := range h.Pools { // its type may have gone before it
 		if _, there, err := h.size(ctx, p, x.File); err == nil && there {

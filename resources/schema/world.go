@@ -99,7 +99,7 @@ type (
 	// Stops says which of the changed attributes that may stop a guest do so on the
 	// step from prior. It comes after Claims.
 	Stopper interface {
-		Stops(prior any, changed []string) []string
+		Stops(w World, prior any, changed []string) []string
 	}
 	// Fingerprint is what an object hangs on besides its attributes: the bytes of a
 	// file that one names. When it changes, Replaces is asked what that means.
