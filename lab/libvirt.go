@@ -144,6 +144,33 @@ func (l *Lab) keepCapabilities(h Host) error {
 	return os.CopyFS(to, os.DirFS(l.path(h.Name, "cache", capabilities)))
 }
 
+// Fill leaves a host's pool with next to no room, until Empty.
+func (l *Lab) Fill(ctx context.Context, host string) error {
+	return l.mounted(ctx, host, "mount -t tmpfs -o size=2m,mode=700 cairn-lab "+poolPath)
+}
+
+// Empty gives a host's pool its room back, and what was in it before.
+func (l *Lab) Empty(ctx context.Context, host string) error {
+	return l.mounted(ctx, host, "! grep -q '^cairn-lab "+poolPath+" ' /proc/self/mounts || umount -l "+poolPath)
+}
+
+// mounted changes the mounts of a host's libvirtd, which then looks at its pool anew.
+func (l *Lab) mounted(ctx context.Context, host, command string) error {
+	h, err := hostNamed(host)
+	if err != nil {
+		return err
+	}
+	pid := l.libvirtd(h).pid()
+	if pid == 0 {
+		return fmt.Errorf("libvirtd of %s does not run", host)
+	}
+	if _, err := run(ctx, nil, "nsenter", fmt.Sprintf("--mount=/proc/%d/ns/mnt", pid), "--", "sh", "-c", command); err != nil {
+		return err
+	}
+	_, err = l.Virsh(ctx, host, "pool-refresh", "cairn-local")
+	return err
+}
+
 // users makes those that libvirtd asks for by name and that Debian's
 // libvirt-daemon-system would make, which brings systemd along.
 func users(ctx context.Context) error {

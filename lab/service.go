@@ -292,6 +292,14 @@ func (l *Lab) Heal(ctx context.Context) error {
 			}
 		}
 	}
+	for _, h := range hosts {
+		if _, err := l.Virsh(ctx, h.Name, "pool-info", "cairn-local"); err != nil {
+			continue // nobody has used it
+		}
+		if err := l.Empty(ctx, h.Name); err != nil {
+			return err
+		}
+	}
 	return l.awaitChassis(ctx)
 }
 

@@ -262,7 +262,7 @@ func (c *course) owned(x, parent *Change) {
 		switch {
 		case deletes:
 			c.before(goes, v)
-		case makes:
+		case makes && x.Action != DeleteCreate: // else its successor comes before the parent, and it before that
 			c.before(made, v)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/cairncloud/cairn/planner"
 	"github.com/cairncloud/cairn/planner/placement"
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -107,7 +108,12 @@ func (a *app) hostCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(w, "HOST\tZONE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES"+known.head())
+			if site.Cloud.Real() {
+				if err := site.Systems.Learn(c.Context(), site.Cloud); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintln(w, "HOST\tZONE\tSTATE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES"+known.head())
 			for _, h := range placement.Hosts(site.Cloud) {
 				var texts []string
 				instances := 0
@@ -122,12 +128,23 @@ func (a *app) hostCommand() *cobra.Command {
 					instances = max(instances, len(sum.Shares))
 					texts = append(texts, fmt.Sprintf("%d of %d", sum.Used, counter.size))
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d%s\n", h.Name, h.Zone, texts[0], texts[1], texts[2], instances, known.of(h.Name))
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d%s\n", h.Name, h.Zone, hostState(site.Cloud.Host(h.Name)), texts[0], texts[1], texts[2], instances, known.of(h.Name))
 			}
 			return w.Flush()
 		},
 	})
 	return c
+}
+
+// hostState says in a word whether a host takes instances.
+func hostState(h *cloud.Host) string {
+	switch {
+	case h.Away != "":
+		return "away"
+	case h.Closed != "":
+		return "closed"
+	}
+	return "open"
 }
 
 func (a *app) doctorCommand() *cobra.Command {

@@ -73,7 +73,7 @@ func commands() map[string]command {
 		"nbctl":      {usage: "nbctl ARGS...", run: nbctl, not: fails},
 		"sbctl":      {usage: "sbctl ARGS...", run: sbctl, not: fails},
 		"vsctl":      {usage: "vsctl HOST ARGS...", run: vsctl, not: fails},
-		"fault":      {usage: "fault stop|start|kill|restart|freeze|thaw SERVICE | power-off|power-on HOST | cut|mend HOST [CABLE...] | heal", run: fault},
+		"fault":      {usage: "fault stop|start|kill|restart|freeze|thaw SERVICE | fill|empty HOST | power-off|power-on HOST | cut|mend HOST [CABLE...] | heal", run: fault},
 		"clean":      {usage: "clean", run: clean},
 		"rows":       {usage: "rows", run: rows},
 		"during":     {usage: "during N kill|COMMAND... -- cairn ARGS...", run: during, not: fails},
@@ -624,6 +624,10 @@ func fault(c call) (string, error) {
 		return "", l.Cut(c.ctx, name, c.args...)
 	case "mend":
 		return "", l.Mend(c.ctx, name, c.args...)
+	case "fill":
+		return "", l.Fill(c.ctx, name)
+	case "empty":
+		return "", l.Empty(c.ctx, name)
 	case "freeze":
 		return "", l.Freeze(name)
 	case "thaw":

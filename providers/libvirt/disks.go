@@ -97,8 +97,8 @@ func disksOf(i *resources.Instance, w schema.World) []domain.Disk {
 	return all
 }
 
-// local are the volumes in a host's pools that are an instance's alone.
-func local(i *resources.Instance, h *host) (files []string) {
+// local are the volumes in a host's pool that are an instance's alone.
+func local(i *resources.Instance) (files []string) {
 	files = append(files, domain.SeedFile(i.ID), domain.ConsoleLog(i.ID))
 	if i.ImageID != "" {
 		files = append(files, domain.Local(i.ID, resources.RootDevice))

@@ -20,7 +20,7 @@ const (
 	dialTime = 5 * time.Second
 	patience = 5 * time.Second
 	// sulk is how long a host that could not be reached is not tried again.
-	sulk = 5 * time.Second
+	sulk = 20 * time.Second
 )
 
 // inFlight is how many calls go to a host at once. libvirtd does not become faster

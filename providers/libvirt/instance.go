@@ -94,6 +94,9 @@ func (d instances) ReadAll(ctx context.Context, w schema.World) (func(resources.
 
 func (d instances) told(l *look, w schema.World, have resources.Instance) (resources.Instance, error) {
 	s, err := l.find(&have)
+	if errors.Is(err, providers.ErrNotFound) {
+		return d.remains(l, have)
+	}
 	if err != nil {
 		return have, err
 	}
@@ -122,6 +125,19 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 		return have, &providers.DiffersError{Differences: lacks}
 	}
 	return have, nil
+}
+
+// remains tells of an instance that has no domain, while its files are on a host: its
+// creation was broken off, or somebody has removed the domain. An update makes one
+// anew, on the disks that there are.
+func (d instances) remains(l *look, have resources.Instance) (resources.Instance, error) {
+	for _, file := range local(&have) {
+		if host := l.holds(file); host != "" {
+			have.Host, have.PowerState, have.Status = host, resources.Shutoff, "ERROR"
+			return have, &providers.DiffersError{Differences: []providers.Difference{{Thing: "host " + host, Says: "it has files of the instance, and no domain"}}}
+		}
+	}
+	return have, providers.ErrNotFound
 }
 
 // Delete ends the guest, and removes the domain and all that is its alone.
@@ -155,7 +171,7 @@ func (d instances) delete(ctx context.Context, w schema.World, have *resources.I
 	if err != nil {
 		return nil // the host has left the cloud, and took all with it
 	}
-	if err := h.drop(ctx, h.Pools[0], local(have, h)...); err != nil {
+	if err := h.drop(ctx, h.Pools[0], local(have)...); err != nil {
 		return err
 	}
 	return d.sweep(ctx, w, h, have.ImageID)

@@ -109,7 +109,7 @@ func (d *Driver) settle(form *libvirtxml.Domain, to *host) {
 
 // leave removes from a host what an instance has left there.
 func (d *Driver) leave(ctx context.Context, w schema.World, from *host, i *resources.Instance) error {
-	if err := from.drop(ctx, from.Pools[0], local(i, from)...); err != nil {
+	if err := from.drop(ctx, from.Pools[0], local(i)...); err != nil {
 		return err
 	}
 	for _, x := range disksOf(i, w) {
