@@ -40,7 +40,11 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	c.cbd = w.cbd[c.block] || c.record != nil && c.record.CreateBeforeDestroy
 	forced, reason := w.forced(c, p)
 	upset := w.upset(c.block)
-	settled := present && reason == "" && p.actual == cty.NilVal && !upset && !w.stirred(c.Address) && c.Imported == "" && !c.late &&
+	leaves, err := w.leaves(p)
+	if err != nil {
+		return w.lost(c, err)
+	}
+	settled := present && reason == "" && !leaves && p.actual == cty.NilVal && !upset && !w.stirred(c.Address) && c.Imported == "" && !c.late &&
 		bytes.Equal(p.record.Want, c.want) && p.record.SchemaVersion == t.Version
 	if settled {
 		return append(diags, w.unchanged(c, p)...)
@@ -81,10 +85,13 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		c.Action = CreateDelete
 	}
 	c.ID = w.identity(c)
-	if c.Action != NoOp || upset || c.Imported != "" || len(w.priors.owned[c.Address]) > 0 {
+	if c.Action != NoOp || upset || leaves || c.Imported != "" || len(w.priors.owned[c.Address]) > 0 {
 		diags = append(diags, w.assign(c, change.Assign, was)...)
 		if c.Action == NoOp && len(c.Changed) > 0 {
 			c.Action = Update
+		}
+		if leaves && !diags.HasErrors() {
+			diags = append(diags, w.pinned(c, want)...)
 		}
 	}
 	if c.Action == CreateDelete && c.exclusive {

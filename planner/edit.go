@@ -146,6 +146,29 @@ func Before(ctx context.Context, site *Site, stack string, run int64) (*lang.Sta
 	return unpacked(site, sources, Options{Destroy: true})
 }
 
+// Applied is the configuration that the newest run of a stack which was done has
+// applied.
+func Applied(ctx context.Context, site *Site, stack string) (*lang.Stack, error) {
+	runs, err := site.Store.Runs(ctx, stack, 0)
+	if err != nil {
+		return nil, err
+	}
+	for i := range runs {
+		if runs[i].Status != state.RunDone {
+			continue
+		}
+		sources, err := site.Store.Sources(ctx, stack, runs[i].ID)
+		if err != nil {
+			return nil, err
+		}
+		if len(sources) > 0 {
+			s, _, err := unpacked(site, sources, Options{})
+			return s, err
+		}
+	}
+	return nil, fmt.Errorf("no run of it was done whose configuration is kept: apply it first")
+}
+
 func unpacked(site *Site, sources []byte, opt Options) (*lang.Stack, Options, error) {
 	s, diags := Unpack(site, sources)
 	if diags.HasErrors() {

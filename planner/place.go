@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
 
 	"github.com/cairncloud/cairn/planner/placement"
 	"github.com/cairncloud/cairn/resources/address"
@@ -59,6 +60,39 @@ func (w *walk) seats() (*placement.State, error) {
 // the end the whole batch is tried.
 var errUnplaced = errors.New("no host yet")
 
+// leaves reports whether an object is on the host that everything goes away from.
+func (w *walk) leaves(p *prior) (bool, error) {
+	if w.opt.Leave == "" || p == nil || p.gone {
+		return false, nil
+	}
+	if _, ok := p.typ.New().(schema.Placer); !ok {
+		return false, nil
+	}
+	v, err := w.priors.value(p)
+	if err != nil {
+		return false, err
+	}
+	object, err := p.typ.ToGo(v)
+	if err != nil {
+		return false, err
+	}
+	d, err := object.(schema.Placer).Demand(w.world)
+	return err == nil && d.Current == w.opt.Leave, nil
+}
+
+// pinned reports an object that leaves its host although its author has put it there.
+func (w *walk) pinned(c *Change, want cty.Value) hcl.Diagnostics {
+	for _, a := range c.Type.Attributes {
+		v := want.GetAttr(a.Name)
+		if !a.Settable || v.IsNull() || same(v, c.Planned.GetAttr(a.Name)) {
+			continue
+		}
+		return hcl.Diagnostics{w.about(c, schema.Problem{Code: "CRN-PLACE-1", Attribute: a.Name, Summary: fmt.Sprintf("%s is pinned to host %s", c.Address, w.opt.Leave),
+			Detail: fmt.Sprintf("Its configuration says %s. Take that out, or name another host there, and apply the stack.", a.Name)})}
+	}
+	return nil
+}
+
 // place chooses the host of an object.
 func (w *walk) place(c *Change, object schema.Placer) error {
 	s, err := w.seats()
@@ -71,6 +105,9 @@ func (w *walk) place(c *Change, object schema.Placer) error {
 	}
 	if c.Action == DeleteCreate && c.record != nil {
 		s.Remove(c.record.ID)
+	}
+	if w.opt.Leave != "" && d.Current == w.opt.Leave {
+		d.Current = ""
 	}
 	w.placing.wants = append(w.placing.wants, placement.Want{ID: c.ID, Demand: d})
 	w.placing.by[c.ID] = c

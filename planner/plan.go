@@ -52,7 +52,7 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 	if diags = append(diags, d...); diags.HasErrors() {
 		return nil, nil, diags
 	}
-	if err := site.facts(ctx); err != nil && opt.Refresh != RefreshNone {
+	if err := site.Facts(ctx); err != nil && opt.Refresh != RefreshNone {
 		return nil, nil, append(diags, unreadable("hosts of the cloud", err))
 	}
 	w.ledger = newLedger(ctx, site.Store, site.Store.CloudID(), conf.Name, site.Keys.Stream)

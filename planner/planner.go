@@ -4,6 +4,7 @@ package planner
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -35,8 +36,9 @@ type Site struct {
 	learned bool
 }
 
-// facts has the systems say what they know of the cloud, once.
-func (s *Site) facts(ctx context.Context) error {
+// Facts has the systems say what they know of the cloud, and the store which of its
+// hosts are closed, once.
+func (s *Site) Facts(ctx context.Context) error {
 	s.learn.Lock()
 	defer s.learn.Unlock()
 	if s.learned {
@@ -44,6 +46,15 @@ func (s *Site) facts(ctx context.Context) error {
 	}
 	if err := s.Systems.Learn(ctx, s.Cloud); err != nil {
 		return err
+	}
+	closed, err := s.Store.ClosedHosts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, x := range closed {
+		if h := s.Cloud.Host(x.Name); h != nil {
+			h.Closed = fmt.Sprintf("%s closed it: %s", x.Who, x.Why)
+		}
 	}
 	s.learned = true
 	return nil
@@ -66,6 +77,8 @@ type Options struct {
 	RefreshOnly bool // change records to what is real, and nothing else
 	Targets     []address.Target
 	Replace     []address.Object
+	// Leave is a host that everything goes away from; "" for none.
+	Leave string
 	// Adopt brings objects under addresses, as import blocks do.
 	Adopt []Adoption
 }

@@ -205,7 +205,7 @@ func (s *Session) look(ctx context.Context) (*walk, error) {
 	if s.first > 0 { // what it has made itself is no older than what it was told
 		snap.Heard = min(snap.Heard, s.first-1)
 	}
-	if err := s.site.facts(ctx); err != nil {
+	if err := s.site.Facts(ctx); err != nil {
 		return nil, err
 	}
 	// It outlives the call that asks for it.

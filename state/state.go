@@ -63,7 +63,18 @@ type Store interface {
 	// without the stack's lock, and notes which run was the newest then. Ids of
 	// nothing are passed over.
 	Heard(ctx context.Context, stack string, ids []string) error
+	// ClosedHosts lists the hosts that take nothing more; CloseHost adds one, or says
+	// anew why it is; OpenHost takes one off the list, on which it need not be.
+	ClosedHosts(ctx context.Context) ([]ClosedHost, error)
+	CloseHost(ctx context.Context, h ClosedHost) error
+	OpenHost(ctx context.Context, name string) error
 	Close() error
+}
+
+// A ClosedHost is one on which nothing more is put.
+type ClosedHost struct {
+	Name, Why, Who string
+	Since          time.Time
 }
 
 // A Lease is the right to change one stack. It is renewed in the background

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/planner"
-	"github.com/cairncloud/cairn/planner/placement"
-	"github.com/cairncloud/cairn/resources"
-	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/state"
 )
 
@@ -90,61 +86,6 @@ func (v planView) happened(d planner.Drift) {
 		v.line("%s %s %s was changed", now, v.yellow("!"), d.Address)
 		v.drifted(d)
 	}
-}
-
-func (a *app) hostCommand() *cobra.Command {
-	var dir string
-	c := &cobra.Command{Use: "host", Short: "Look at the hosts of the cloud"}
-	c.PersistentFlags().StringVar(&dir, "dir", ".", "the folder of the stack, or one in the cloud")
-	c.AddCommand(&cobra.Command{
-		Use: "list", Short: "List the hosts, and how much of each is promised", Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			site, err := a.open(c.Context(), dir)
-			if err != nil {
-				return err
-			}
-			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-			known, err := underlay(c.Context(), site)
-			if err != nil {
-				return err
-			}
-			if site.Cloud.Real() {
-				if err := site.Systems.Learn(c.Context(), site.Cloud); err != nil {
-					return err
-				}
-			}
-			fmt.Fprintln(w, "HOST\tZONE\tSTATE\tVCPUS\tRAM MB\tDISK GB\tINSTANCES"+known.head())
-			for _, h := range placement.Hosts(site.Cloud) {
-				var texts []string
-				instances := 0
-				for _, counter := range []struct {
-					space string
-					size  int
-				}{{resources.HostVCPUs, h.VCPUs}, {resources.HostRAM, h.RAMMB}, {resources.HostDisk, h.DiskGB}} {
-					sum, err := site.Store.Sum(c.Context(), counter.space, h.Name)
-					if err != nil {
-						return err
-					}
-					instances = max(instances, len(sum.Shares))
-					texts = append(texts, fmt.Sprintf("%d of %d", sum.Used, counter.size))
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d%s\n", h.Name, h.Zone, hostState(site.Cloud.Host(h.Name)), texts[0], texts[1], texts[2], instances, known.of(h.Name))
-			}
-			return w.Flush()
-		},
-	})
-	return c
-}
-
-// hostState says in a word whether a host takes instances.
-func hostState(h *cloud.Host) string {
-	switch {
-	case h.Away != "":
-		return "away"
-	case h.Closed != "":
-		return "closed"
-	}
-	return "open"
 }
 
 func (a *app) doctorCommand() *cobra.Command {

@@ -251,6 +251,14 @@ CREATE TABLE reservations (
 );
 CREATE INDEX reservations_by_address ON reservations (stack, address);
 CREATE INDEX reservations_due ON reservations (due);
+`, `
+-- Hosts that take nothing more, and why.
+CREATE TABLE hosts_closed (
+	name  TEXT PRIMARY KEY,
+	why   TEXT NOT NULL,
+	who   TEXT NOT NULL,
+	since INTEGER NOT NULL
+) WITHOUT ROWID;
 `}
 
 // migrate brings the database up to this program's version, each version in a
