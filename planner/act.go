@@ -62,5 +62,7 @@ func (a *Actor) Do(ctx context.Context, do providers.Act) error {
 	if a.handle == nil {
 		return errors.ErrUnsupported
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.Type.Bounds().Update)
+	defer cancel()
 	return a.handle.Act(ctx, a.world, a.object, do)
 }

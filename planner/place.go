@@ -3,6 +3,7 @@ package planner
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -84,7 +85,7 @@ func (w *walk) leaves(p *prior) (bool, error) {
 func (w *walk) pinned(c *Change, want cty.Value) hcl.Diagnostics {
 	for _, a := range c.Type.Attributes {
 		v := want.GetAttr(a.Name)
-		if !a.Settable || v.IsNull() || same(v, c.Planned.GetAttr(a.Name)) {
+		if !a.Settable || v.IsNull() || !slices.Contains(c.Changed, a.Name) || same(v, c.Planned.GetAttr(a.Name)) {
 			continue
 		}
 		return hcl.Diagnostics{w.about(c, schema.Problem{Code: "CRN-PLACE-1", Attribute: a.Name, Summary: fmt.Sprintf("%s is pinned to host %s", c.Address, w.opt.Leave),

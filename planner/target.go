@@ -18,8 +18,11 @@ func (w *walk) target() hcl.Diagnostics {
 		return nil
 	}
 	w.aimed = map[*lang.Block]bool{}
-	diags := hcl.Diagnostics{warning("Only a part is planned",
-		"-target is for getting out of trouble. What it leaves out may not be as the configuration says; plan without it afterwards.", nil)}
+	var diags hcl.Diagnostics
+	if w.opt.Leave == "" { // else the part is all that is meant
+		diags = hcl.Diagnostics{warning("Only a part is planned",
+			"-target is for getting out of trouble. What it leaves out may not be as the configuration says; plan without it afterwards.", nil)}
+	}
 	for _, t := range w.opt.Targets {
 		found := false
 		for _, b := range w.conf.Blocks {

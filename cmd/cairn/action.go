@@ -28,7 +28,7 @@ is read from the standard input, as a password should be.`,
 		Example: `  cairn action instance.web                    # what can be done
   cairn action instance.web reboot
   cairn action instance.web console
-  cairn action 'instance.web[0]' screenshot web.png
+  cairn action 'instance.web[0]' snapshot web.qcow2
   cairn action instance.web set-password root - <password.txt`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -41,7 +41,7 @@ is read from the standard input, as a password should be.`,
 				return err
 			}
 			if len(actor.Verbs) == 0 {
-				return fmt.Errorf("nothing can be done to a %s of this cloud but what its attributes say", actor.Type.Name)
+				return fmt.Errorf("%s: nothing can be done to it in this cloud but what its attributes say", args[0])
 			}
 			if len(args) == 1 {
 				return a.listVerbs(args[0], actor.Verbs)

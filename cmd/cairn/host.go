@@ -37,8 +37,8 @@ func (a *app) hostCommand() *cobra.Command {
 			return do(c.Context(), site, h)
 		}}
 	}
-	var flags applyFlags
-	var why string
+	flags := applyFlags{planFlags: planFlags{lockTimeout: "1m"}}
+	var why, because string
 	drain := one("drain", "Move everything off a host, and put nothing more there", `Close a host and move every instance that is on it to another one, stack by stack, as
 each was applied last: live where that can be, anti-affinity kept. What has no other host,
 or is pinned by its author, is named, and stays. `+"`cairn host enable`"+` opens the host again;
@@ -48,13 +48,13 @@ nothing moves back by itself.`, func(ctx context.Context, site *planner.Site, h 
 	drain.Flags().StringVar(&why, "reason", "drained", "why, for those who ask")
 	flags.add(drain)
 	closing := one("close", "Put nothing more on a host; what is there stays", "", func(ctx context.Context, site *planner.Site, h *cloud.Host) error {
-		if err := closeHost(ctx, site, h, why); err != nil {
+		if err := closeHost(ctx, site, h, because); err != nil {
 			return err
 		}
 		a.note("Nothing more is put on host %s: `cairn host enable %s` lets it take instances again.\n", h.Name, h.Name)
 		return nil
 	})
-	closing.Flags().StringVar(&why, "reason", "closed", "why, for those who ask")
+	closing.Flags().StringVar(&because, "reason", "closed", "why, for those who ask")
 	c.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the hosts, and how much of each is promised", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
 			site, err := a.hosts(c.Context(), dir)

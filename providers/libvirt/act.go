@@ -47,7 +47,6 @@ func deeds() []deed {
 		{providers.Verb{Name: "reset", Summary: "Press the guest's reset button"}, call(func(t task, c *golibvirt.Libvirt) error { return c.DomainReset(t.m.dom, 0) })},
 		{providers.Verb{Name: "interrupt", Summary: "Send the guest a non-maskable interrupt, so that it dumps its kernel"}, call(func(t task, c *golibvirt.Libvirt) error { return c.DomainInjectNmi(t.m.dom, 0) })},
 		{providers.Verb{Name: "console", Summary: "Print what the guest has written on its serial console", Looks: true}, (*Driver).console},
-		{providers.Verb{Name: "screenshot", Summary: "Write a picture of the guest's screen", Words: []providers.Word{word("file", "the PNG file to write")}, Looks: true}, (*Driver).screenshot},
 		{providers.Verb{Name: "display", Summary: "Print where the guest's screen is served", Looks: true}, (*Driver).display},
 		{providers.Verb{Name: "rescue", Summary: "Start the guest from a fresh disk, with its own disks beside it", Words: []providers.Word{optional("image", "the id of the image to start from (default: the instance's own)")}}, (*Driver).rescue},
 		{providers.Verb{Name: "unrescue", Summary: "Start the guest from its own disk again"}, (*Driver).unrescue},

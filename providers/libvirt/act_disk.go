@@ -1,14 +1,8 @@
 package libvirt
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
-	"image"
-	"image/color"
-	"image/png"
-	"io"
 	"os"
 	"time"
 
@@ -199,49 +193,4 @@ func (d *Driver) mirror(t task, x domain.Disk, to blank) error {
 		}
 		return errors.Join(err, c.DomainBlockJobAbort(t.m.dom, x.Target, 0))
 	})
-}
-
-// screenshot writes a picture of the screen, as PNG.
-func (d *Driver) screenshot(t task) error {
-	b := &bounded{most: 64 << 20}
-	if err := t.m.do(t.ctx, func(c *golibvirt.Libvirt) error {
-		b.Reset()
-		_, err := c.DomainScreenshot(t.m.dom, b, 0, 0)
-		return err
-	}); err != nil {
-		return err
-	}
-	picture := b.Bytes()
-	if bytes.HasPrefix(picture, []byte("P6")) {
-		img, err := decodePPM(picture)
-		if err != nil {
-			return err
-		}
-		var out bytes.Buffer
-		if err := png.Encode(&out, img); err != nil {
-			return err
-		}
-		picture = out.Bytes()
-	}
-	return os.WriteFile(t.words["file"], picture, 0o600)
-}
-
-// decodePPM reads a portable pixmap (ppm(5)) of 8 bits a colour, as QEMU writes it.
-func decodePPM(b []byte) (image.Image, error) {
-	r := bufio.NewReader(bytes.NewReader(b))
-	var w, h, most int
-	if _, err := fmt.Fscanf(r, "P6\n%d %d\n%d\n", &w, &h, &most); err != nil || w < 1 || h < 1 || w > 1<<14 || h > 1<<14 || most != 255 {
-		return nil, errors.New("the host's picture is no pixmap that is understood")
-	}
-	img := image.NewRGBA(image.Rect(0, 0, w, h))
-	line := make([]byte, 3*w)
-	for y := range h {
-		if _, err := io.ReadFull(r, line); err != nil {
-			return nil, errors.New("the host's picture is cut off")
-		}
-		for x := range w {
-			img.SetRGBA(x, y, color.RGBA{line[3*x], line[3*x+1], line[3*x+2], 255})
-		}
-	}
-	return img, nil
 }

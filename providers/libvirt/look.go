@@ -27,7 +27,6 @@ type seen struct {
 	reason     int32
 	vcpus      int
 	ramMB      int
-	saved      bool
 	disks      map[string]string // paths by target
 	nics       map[string]bool   // names of devices on the host; of a running guest alone
 }

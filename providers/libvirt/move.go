@@ -75,7 +75,7 @@ func (d instances) cold(ctx context.Context, w schema.World, m *machine, to *hos
 			return nil, err
 		}
 	}
-	if err := d.tell(ctx, w, to, i); err != nil {
+	if err := d.tellThere(ctx, w, m.host, to, i); err != nil {
 		return nil, err
 	}
 	d.settle(form, to)
@@ -87,6 +87,19 @@ func (d instances) cold(ctx context.Context, w schema.World, m *machine, to *hos
 		return nil, err
 	}
 	return there, d.leave(ctx, w, m.host, i)
+}
+
+// tellThere writes on another host what tells the guest who it is, and what it has
+// written on its console so far.
+func (d *Driver) tellThere(ctx context.Context, w schema.World, from, to *host, i *resources.Instance) error {
+	if err := d.tell(ctx, w, to, i); err != nil {
+		return err
+	}
+	log, err := from.read(ctx, from.Pools[0], domain.ConsoleLog(i.ID), mostConsole)
+	if err != nil || len(log) == 0 { // it may never have had one
+		return nil
+	}
+	return to.put(ctx, to.Pools[0], domain.ConsoleLog(i.ID), log)
 }
 
 // settle makes the form of a domain one for another host.
@@ -277,7 +290,7 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 		}
 		disks = append(disks, x[0].Target)
 	}
-	if err := d.tell(ctx, w, to, i); err != nil {
+	if err := d.tellThere(ctx, w, m.host, to, i); err != nil {
 		return nil, err
 	}
 	d.settle(kept, to)
