@@ -225,6 +225,9 @@ func TestFormats(t *testing.T) {
 			if got, err := diskimage.Probe(bytes.NewReader(c.file), int64(len(c.file))); got != c.want || err != nil {
 				t.Errorf("%+v, %v, want %+v", got, err, c.want)
 			}
+			if _, err := diskimage.WriteRaw(&limited{}, bytes.NewReader(c.file), int64(len(c.file))); !errors.Is(err, diskimage.ErrUnsupported) {
+				t.Errorf("it is taken for a qcow2: %v", err)
+			}
 		})
 	}
 }
