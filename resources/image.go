@@ -107,9 +107,13 @@ func formatOf(source string) diskimage.Format {
 }
 
 // Fingerprint is the hash of the local file: the same path may hold other bytes.
+// What can be no image is not hashed: it may be terabytes of nothing.
 func (i *Image) Fingerprint() (string, error) {
 	if i.LocalFilePath == "" {
 		return "", nil
+	}
+	if _, err := i.probe("local_file_path"); err != nil {
+		return "", err
 	}
 	sum, err := hashFile(i.LocalFilePath)
 	if err != nil {
@@ -163,26 +167,40 @@ func (i *Image) Claims(w schema.World, l schema.Ledger) error {
 // kilobytes can describe more than any host has.
 const MaxImageGB = 2 << 10
 
+// probe looks into the file that is on this machine, and reports what can be no image.
+func (i *Image) probe(attribute string) (diskimage.Info, error) {
+	file := i.localPath()
+	wrong := func(summary, detail string) error {
+		return schema.Problem{Code: "CRN-IMG-1", Attribute: attribute, Summary: summary, Detail: detail}
+	}
+	info, err := probeFile(file)
+	switch {
+	case errors.Is(err, diskimage.ErrUnsafe):
+		return info, schema.Problem{Code: "CRN-IMG-UNSAFE", Attribute: attribute, Summary: "The image refers to another file", Detail: fmt.Sprintf("%s: %s. A guest could read files of the host by it. Flatten it: qemu-img convert -O qcow2 OLD NEW.", file, err)}
+	case errors.Is(err, diskimage.ErrCorrupt):
+		return info, wrong("The image is damaged", fmt.Sprintf("%s: %s. It may have been cut short: get it again from who made it.", file, err))
+	case errors.Is(err, diskimage.ErrUnsupported):
+		return info, wrong("The image can't be read", fmt.Sprintf("%s: %s. Unpack it, or write it anew: qemu-img convert -O qcow2 OLD NEW.", file, err))
+	case err != nil:
+		return info, wrong("The image can't be read", fmt.Sprintf("%s: %s.", file, err))
+	case info.VirtualSize > MaxImageGB<<30:
+		return info, wrong("The image's disk is too large", fmt.Sprintf("%s describes a disk of %d GiB, and an image has at most %d. Make it smaller where it was made, such as with qemu-img resize --shrink, or use a volume.", file, gibs(info.VirtualSize), MaxImageGB))
+	}
+	return info, nil
+}
+
 // inspect reports what is wrong with the file that is on this machine.
 func (i *Image) inspect(attribute string) error {
 	file := i.localPath()
 	wrong := func(attribute, summary, detail string) error {
 		return schema.Problem{Code: "CRN-IMG-1", Attribute: attribute, Summary: summary, Detail: detail}
 	}
-	info, err := probeFile(file)
-	switch {
-	case errors.Is(err, diskimage.ErrUnsafe):
-		return schema.Problem{Code: "CRN-IMG-UNSAFE", Attribute: attribute, Summary: "The image refers to another file", Detail: fmt.Sprintf("%s: %s. A guest could read files of the host by it. Flatten it: qemu-img convert -O qcow2 OLD NEW.", file, err)}
-	case errors.Is(err, diskimage.ErrCorrupt):
-		return wrong(attribute, "The image is damaged", fmt.Sprintf("%s: %s. It may have been cut short: get it again from who made it.", file, err))
-	case errors.Is(err, diskimage.ErrUnsupported):
-		return wrong(attribute, "The image can't be read", fmt.Sprintf("%s: %s. Write it anew: qemu-img convert -O qcow2 OLD NEW.", file, err))
-	case err != nil:
-		return wrong(attribute, "The image can't be read", fmt.Sprintf("%s: %s.", file, err))
-	case i.DiskFormat != "" && !i.DiskFormat.Fits(info.Format):
+	info, err := i.probe(attribute)
+	if err != nil {
+		return err
+	}
+	if i.DiskFormat != "" && !i.DiskFormat.Fits(info.Format) {
 		return wrong("disk_format", fmt.Sprintf("The image is not %s", i.DiskFormat), fmt.Sprintf("%s is %s. Say so, or leave disk_format out.", file, info.Format))
-	case info.VirtualSize > MaxImageGB<<30:
-		return wrong(attribute, "The image's disk is too large", fmt.Sprintf("%s describes a disk of %d GiB, and an image has at most %d. Make it smaller where it was made, such as with qemu-img resize --shrink, or use a volume.", file, gibs(info.VirtualSize), MaxImageGB))
 	}
 	if i.DiskFormat == "" {
 		i.DiskFormat = info.Format

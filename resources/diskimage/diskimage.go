@@ -98,10 +98,10 @@ var foreign = []struct {
 	{sign{0, "QED\x00"}, "a qed image"},
 	{sign{0, "WithoutFreeSpace"}, "a parallels image"},
 	{sign{0, "WithouFreSpacExt"}, "a parallels image"},
-	{sign{0, "\x1f\x8b\x08"}, "packed with gzip: unpack it first"},
-	{sign{0, "\xfd7zXZ\x00"}, "packed with xz: unpack it first"},
-	{sign{0, "\x28\xb5\x2f\xfd"}, "packed with zstd: unpack it first"},
-	{sign{0, "BZh91AY&SY"}, "packed with bzip2: unpack it first"},
+	{sign{0, "\x1f\x8b\x08"}, "packed with gzip"},
+	{sign{0, "\xfd7zXZ\x00"}, "packed with xz"},
+	{sign{0, "\x28\xb5\x2f\xfd"}, "packed with zstd"},
+	{sign{0, "BZh91AY&SY"}, "packed with bzip2"},
 }
 
 // Probe finds out the format of an image of so many bytes, and whether all that
