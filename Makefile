@@ -31,6 +31,8 @@ bench-ovn: ## the OVN driver on a real ovsdb-server, beside the bare library
 
 fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address
+	$(GO) test -run '^$$' -fuzz FuzzProbe -fuzztime 30s -fuzzminimizetime 1x ./resources/diskimage
+	$(GO) test -run '^$$' -fuzz FuzzWriteRaw -fuzztime 30s -fuzzminimizetime 1x ./resources/diskimage
 	$(GO) test -run '^$$' -fuzz FuzzLoad -fuzztime 30s ./lang
 	$(GO) test -run '^$$' -fuzz FuzzTerraform -fuzztime 30s -fuzzminimizetime 1x ./lang/convert
 	$(GO) test -run '^$$' -fuzz FuzzOpenStack -fuzztime 30s -fuzzminimizetime 1x ./lang/convert

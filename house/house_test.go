@@ -33,6 +33,7 @@ var arrows = []struct {
 	{"lang", "the language knows nothing of state or providers", []string{"resources/schema", "resources/address"}},
 	{"providers/providertest", "the suite that every driver passes", []string{"providers", "resources/..."}},
 	{"providers/ovn/rows", "rows are built in one place, from declarations alone", []string{"resources/..."}},
+	{"providers/intake", "it makes disks of images, and no resource", []string{"resources", "resources/diskimage"}},
 	{"providers", "drivers know nothing of lang, planner and state", []string{"providers/...", "resources/..."}},
 	{"state", "attributes are bytes to it", []string{"state/...", "resources/schema", "resources/address"}},
 	{"resources/address", "a name stands on its own", nil},

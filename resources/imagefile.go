@@ -15,33 +15,46 @@ import (
 	"github.com/cairncloud/cairn/resources/diskimage"
 )
 
-// seen is a file as it was when it was hashed.
-type seen struct {
-	info fs.FileInfo
-	sum  string
+// seen is what was found out about a file as it was then.
+type seen[T any] struct {
+	info  fs.FileInfo
+	found T
 }
 
-// hashes remembers the hashes of files by their path, for as long as path, size,
-// time and inode stay the same.
-var hashes sync.Map
+// A memory keeps what was found out about files by their paths, for as long as path,
+// size, time and inode stay the same: then it costs one look at the file's metadata.
+type memory[T any] struct{ files sync.Map }
 
-// hashFile is the SHA-256 of a file. It costs one look at the file's metadata
-// when the file has not changed since the last time.
-func hashFile(path string) (string, error) {
+var (
+	hashes memory[string]
+	probes memory[diskimage.Info]
+)
+
+func (m *memory[T]) of(path string, find func(*os.File) (T, error)) (found T, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", withoutPath(err)
+		return found, withoutPath(err)
 	}
-	if x, ok := hashes.Load(path); ok {
-		if was := x.(seen); os.SameFile(was.info, info) && was.info.Size() == info.Size() && was.info.ModTime().Equal(info.ModTime()) {
-			return was.sum, nil
+	if x, ok := m.files.Load(path); ok {
+		if was := x.(seen[T]); os.SameFile(was.info, info) && was.info.Size() == info.Size() && was.info.ModTime().Equal(info.ModTime()) {
+			return was.found, nil
 		}
 	}
-	sum, err := HashFile(path, "sha256:")
-	if err == nil {
-		hashes.Store(path, seen{info, sum})
+	f, err := openImage(path)
+	if err != nil {
+		return found, err
 	}
-	return sum, err
+	defer func() { _ = f.Close() }()
+	found, err = find(f)
+	if err == nil {
+		m.files.Store(path, seen[T]{info, found})
+	}
+	return found, err
+}
+
+// hashFile is the SHA-256 of a file.
+func hashFile(path string) (string, error) {
+	return hashes.of(path, func(f *os.File) (string, error) { return Hash(f, "sha256:") })
 }
 
 // HashFile is the hash of a file, by the algorithm that like begins with.
@@ -68,16 +81,13 @@ func Hash(r io.Reader, like string) (string, error) {
 }
 
 func probeFile(path string) (diskimage.Info, error) {
-	f, err := openImage(path)
-	if err != nil {
-		return diskimage.Info{}, err
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return diskimage.Info{}, err
-	}
-	return diskimage.Probe(f, info.Size())
+	return probes.of(path, func(f *os.File) (diskimage.Info, error) {
+		info, err := f.Stat()
+		if err != nil {
+			return diskimage.Info{}, err
+		}
+		return diskimage.Probe(f, info.Size())
+	})
 }
 
 // openImage opens a regular file: a pipe would wait for a writer for ever.

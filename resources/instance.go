@@ -661,7 +661,7 @@ func (i *Instance) fits(w schema.World, f *Flavor) error {
 	case image.MinRAMMB > f.RAMMB:
 		return wrong("flavor_id", "The image needs more memory", fmt.Sprintf("Image %s asks for %d MiB, and flavor %s has %d.", image.Name, image.MinRAMMB, f.Name, f.RAMMB))
 	case i.ImageID != "" && f.DiskGB > 0 && image.LeastDiskGB() > f.DiskGB:
-		return wrong("flavor_id", "The image needs a larger disk", fmt.Sprintf("Image %s needs %d GiB, and flavor %s has %d.", image.Name, image.LeastDiskGB(), f.Name, f.DiskGB))
+		return wrong("flavor_id", "The image needs a larger disk", fmt.Sprintf("Image %s needs %d GiB, and flavor %s has %d. Choose a flavor with a larger disk_gb, or an image of a smaller disk.", image.Name, image.LeastDiskGB(), f.Name, f.DiskGB))
 	}
 	return nil
 }

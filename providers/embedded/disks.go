@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/providers/intake"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -52,6 +52,8 @@ type disk struct {
 	path string
 	size int64 // at least; what fill writes may be larger
 	fill func(ctx context.Context, to *os.File) error
+	// place, unless nil, makes the file whole at its path by itself.
+	place func(ctx context.Context, path string) error
 }
 
 func addDisks[T any](c *Cloud, d *disks[T]) {
@@ -140,6 +142,9 @@ func (f disk) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if f.place != nil {
+		return f.place(ctx, f.path)
+	}
 	to, err := os.CreateTemp(dir, "."+base+".*")
 	if err != nil {
 		return err
@@ -151,7 +156,7 @@ func (f disk) make(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(to.Name()))
 	}
-	return syncFolder(dir)
+	return intake.SyncFolder(dir)
 }
 
 func (f disk) write(ctx context.Context, to *os.File) error {
@@ -166,14 +171,6 @@ func (f disk) write(ctx context.Context, to *os.File) error {
 		}
 	}
 	return to.Sync()
-}
-
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // grow makes a file larger. To repeat it is no error.
@@ -202,51 +199,8 @@ func copyOf(path string) func(context.Context, *os.File) error {
 			return err
 		}
 		defer func() { _ = from.Close() }()
-		return clone(ctx, to, from)
+		return intake.Clone(ctx, to, from)
 	}
-}
-
-// clone makes one file's bytes another's.
-func clone(ctx context.Context, to, from *os.File) error {
-	if share(to, from) == nil {
-		return nil
-	}
-	info, err := from.Stat()
-	if err != nil {
-		return err
-	}
-	for at := int64(0); ; {
-		lo, hi, err := nextData(from, at, info.Size())
-		if err != nil {
-			return err
-		}
-		if lo >= info.Size() {
-			return to.Truncate(info.Size())
-		}
-		if err := copyRange(ctx, to, from, lo, hi); err != nil {
-			return err
-		}
-		at = hi
-	}
-}
-
-// copyRange copies in pieces, so that a broken-off call ends soon.
-func copyRange(ctx context.Context, to *os.File, from io.ReaderAt, lo, hi int64) error {
-	b := make([]byte, min(hi-lo, 1<<20))
-	for at := lo; at < hi; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := from.ReadAt(b[:min(int64(len(b)), hi-at)], at)
-		if n == 0 && err != nil {
-			return err
-		}
-		if _, err := to.WriteAt(b[:n], at); err != nil {
-			return err
-		}
-		at += int64(n)
-	}
-	return nil
 }
 
 // use says that something uses an object; unuse takes back all that it uses of a type.

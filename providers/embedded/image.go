@@ -3,20 +3,12 @@ package embedded
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"os"
-	"strings"
 
+	"github.com/cairncloud/cairn/providers/intake"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/diskimage"
 	"github.com/cairncloud/cairn/resources/schema"
 )
-
-// maxSource bounds what is fetched for an image.
-const maxSource = 1 << 40
 
 func checkImage(_ *tx, _ schema.World, had, want *resources.Image) error {
 	if had != nil && had.Checksum != want.Checksum {
@@ -34,82 +26,27 @@ func dropImage(t *tx, i *resources.Image) error { return remove(t.cloud.path(ima
 
 // imageDisk is the raw disk of an image.
 func imageDisk(t *tx, _ schema.World, _, want *resources.Image) ([]disk, error) {
-	path := t.cloud.path(imageFiles, want.ID)
-	return []disk{{path: path, fill: func(ctx context.Context, to *os.File) error {
-		source, err := os.CreateTemp(t.cloud.path(imageFiles, ""), "."+want.ID+".source.*")
+	return []disk{{path: t.cloud.path(imageFiles, want.ID), place: func(ctx context.Context, path string) (err error) {
+		source, err := intake.Fetch(ctx, want, t.cloud.path(imageFiles, ""))
 		if err != nil {
-			return err
+			return unfit(err)
 		}
-		defer func() { _, _ = source.Close(), os.Remove(source.Name()) }()
-		if err := fetch(ctx, source, want); err != nil {
-			return err
+		defer func() { err = errors.Join(err, source.Close()) }()
+		info, err := intake.Convert(ctx, source.Path, path, want.DiskFormat, diskimage.Raw)
+		if err != nil {
+			return unfit(err)
 		}
-		return convert(to, source, want)
+		want.SizeBytes, want.VirtualSize = int(source.Size), int(info.VirtualSize)
+		return nil
 	}}}, nil
 }
 
-// fetch takes the source's bytes, which nobody changes any more while they are
-// looked at.
-func fetch(ctx context.Context, to *os.File, i *resources.Image) error {
-	if i.LocalFilePath != "" {
-		return copyOf(i.LocalFilePath)(ctx, to)
-	}
-	u, err := url.Parse(i.SourceURL)
-	if err != nil {
-		return err
-	}
-	if u.Scheme == "file" {
-		return copyOf(u.Path)(ctx, to)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.SourceURL, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", i.SourceURL, resp.Status)
-	}
-	n, err := io.Copy(to, io.LimitReader(resp.Body, maxSource+1))
-	if err == nil && n > maxSource {
-		err = fmt.Errorf("%s is larger than %d bytes", i.SourceURL, int64(maxSource))
-	}
-	return err
-}
-
-// convert checks the source and makes it raw.
-func convert(to, source *os.File, i *resources.Image) error {
-	if _, err := source.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	sum, err := resources.Hash(source, i.Checksum)
-	if err != nil {
-		return err
-	}
-	if !strings.EqualFold(sum, i.Checksum) {
-		return refused("the source hashes to %s, and %s was planned", sum, i.Checksum)
-	}
-	info, err := source.Stat()
-	if err != nil {
-		return err
-	}
-	probed, err := diskimage.Probe(source, info.Size())
-	if err == nil && probed.Format != i.DiskFormat {
-		return refused("the source is %s, and %s was planned", probed.Format, i.DiskFormat)
-	}
-	if err == nil && probed.Format == diskimage.Raw {
-		err = clone(context.Background(), to, source)
-	} else if err == nil {
-		if _, err = diskimage.WriteRaw(to, source, info.Size()); err == nil {
-			err = to.Truncate(probed.VirtualSize)
+// unfit tells what no repeat would mend.
+func unfit(err error) error {
+	for _, no := range []error{intake.ErrUnfit, diskimage.ErrUnsafe, diskimage.ErrCorrupt, diskimage.ErrUnsupported} {
+		if errors.Is(err, no) {
+			return refused("%v", err)
 		}
 	}
-	if errors.Is(err, diskimage.ErrUnsafe) || errors.Is(err, diskimage.ErrCorrupt) || errors.Is(err, diskimage.ErrUnsupported) {
-		return refused("%v", err)
-	}
-	i.SizeBytes, i.VirtualSize = int(info.Size()), int(probed.VirtualSize)
 	return err
 }

@@ -1,11 +1,16 @@
-// Package diskimage reads disk images: raw ones, and qcow2 as QEMU's
-// docs/interop/qcow2.txt describes it. It reads what strangers made: an image
-// that points to other files is refused, and work and memory are bounded by the
-// size of the file and of the disk. It writes no qcow2.
+// Package diskimage reads what disk images say of themselves, and makes raw disks
+// of raw and qcow2 ones. It reads what strangers made: an image that points to
+// other files is refused, and work and memory are bounded by the size of the file
+// and of the disk. It writes no format but raw.
+//
+// The formats are as their makers describe them: QEMU's docs/interop/qcow2.txt,
+// VMware's Virtual Disk Format 5.0, VirtualBox's VDICore.h, Microsoft's Virtual Hard
+// Disk Image Format Specification and [MS-VHDX], ECMA-119 for ISO, DMTF's DSP0243
+// for OVA.
 package diskimage
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,10 +23,28 @@ type Format string
 const (
 	Raw   Format = "raw"
 	QCOW2 Format = "qcow2"
+	VMDK  Format = "vmdk" // one file: monolithicSparse or streamOptimized
+	VDI   Format = "vdi"
+	VHD   Format = "vhd"
+	VHDX  Format = "vhdx"
+	ISO   Format = "iso" // the bytes of a raw disk that is a CD
+	OVA   Format = "ova" // an archive of a machine's description and its disks
+	AMI   Format = "ami" // a raw disk by Amazon's name; Probe calls it raw
 )
 
 // Values lists the formats.
-func (Format) Values() []string { return []string{string(Raw), string(QCOW2)} }
+func (Format) Values() []string {
+	return []string{string(Raw), string(QCOW2), string(VMDK), string(VDI), string(VHD), string(VHDX), string(ISO), string(OVA), string(AMI)}
+}
+
+// Fits reports whether f may be said of a file that Probe found to be another
+// format: ami of a raw one, and raw of a CD, for one that also boots as a disk.
+func (f Format) Fits(probed Format) bool {
+	return f == probed || f == AMI && probed == Raw || f == Raw && probed == ISO
+}
+
+// Plain reports whether the file is the disk, byte for byte.
+func (f Format) Plain() bool { return f == Raw || f == ISO || f == AMI }
 
 // ErrUnsafe is what an image is refused with that points to another file, which
 // the guest would then read.
@@ -30,7 +53,8 @@ var ErrUnsafe = errors.New("the image refers to another file")
 // ErrUnsupported is what an image is refused with whose features are not known here.
 var ErrUnsupported = errors.New("the image has a feature that is not supported")
 
-// ErrCorrupt is what an image is refused with that contradicts itself.
+// ErrCorrupt is what an image is refused with that contradicts itself, or has been
+// cut short.
 var ErrCorrupt = errors.New("the image is damaged")
 
 // MaxVirtualSize bounds the disks that images may describe: 64 TiB.
@@ -39,112 +63,104 @@ const MaxVirtualSize = 64 << 40
 // Info is what an image says of itself.
 type Info struct {
 	Format      Format
-	VirtualSize int64 // of the disk, in bytes
+	VirtualSize int64 // of the disk, in bytes; of an OVA, that of its first disk
 }
 
-var magic = []byte("QFI\xfb")
+// A sign is what files of a format have at one place.
+type sign struct {
+	at   int64
+	text string
+}
 
-// Probe finds out the format of an image of so many bytes. What is not qcow2 is
-// raw, except formats that are known and can't be read here.
+// known are the formats that are read.
+var known = []struct {
+	sign
+	format Format
+}{
+	{sign{0, "QFI\xfb"}, QCOW2},
+	{sign{0, "KDMV"}, VMDK},
+	{sign{0, descriptor}, VMDK},
+	{sign{64, "\x7f\x10\xda\xbe"}, VDI},
+	{sign{0, "conectix"}, VHD},
+	{sign{0, "vhdxfile"}, VHDX},
+	{sign{257, "ustar"}, OVA},
+	{sign{32769, "CD001"}, ISO},
+	{sign{32769, "BEA01"}, ISO}, // UDF alone
+}
+
+// foreign are those that are not, and would be taken for raw disks.
+var foreign = []struct {
+	sign
+	name string
+}{
+	{sign{0, "COWD"}, "a vmdk of an old kind"},
+	{sign{0, "LUKS\xba\xbe"}, "an encrypted luks disk"},
+	{sign{0, "QED\x00"}, "a qed image"},
+	{sign{0, "WithoutFreeSpace"}, "a parallels image"},
+	{sign{0, "WithouFreSpacExt"}, "a parallels image"},
+	{sign{0, "\x1f\x8b\x08"}, "packed with gzip"},
+	{sign{0, "\xfd7zXZ\x00"}, "packed with xz"},
+	{sign{0, "\x28\xb5\x2f\xfd"}, "packed with zstd"},
+	{sign{0, "BZh91AY&SY"}, "packed with bzip2"},
+}
+
+// Probe finds out the format of an image of so many bytes, and whether all that
+// its tables point to is in the file. What is of no known format is raw. It reads
+// headers and tables, no data.
 func Probe(r io.ReaderAt, size int64) (Info, error) {
-	head := make([]byte, min(size, 8))
-	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
-		return Info{}, err
+	format, err := look(r, size)
+	if err != nil || format != OVA {
+		return read(format, r, size, err)
 	}
-	if string(head[:min(4, len(head))]) == string(magic) {
-		h, err := readHeader(r, size)
-		if err != nil {
-			return Info{Format: QCOW2}, err
-		}
-		return Info{QCOW2, h.size}, nil
-	}
-	for _, foreign := range []struct{ magic, name string }{
-		{"KDMV", "vmdk"}, {"COWD", "vmdk"}, {"# Disk D", "vmdk"}, {"vhdxfile", "vhdx"}, {"conectix", "vhd"}, {"<<< ", "vdi"}, {"LUKS\xba\xbe", "luks"}, {"QED\x00", "qed"},
-	} {
-		if len(head) >= len(foreign.magic) && string(head[:len(foreign.magic)]) == foreign.magic {
-			return Info{}, fmt.Errorf("%w: it is a %s file, and raw and qcow2 are read", ErrUnsupported, foreign.name)
-		}
-	}
-	return Info{Raw, size}, nil
+	_, disk, err := FirstDisk(r, size)
+	return Info{OVA, disk.VirtualSize}, err
 }
 
-// header is what is needed of a qcow2's.
-type header struct {
-	version     uint32
-	clusterBits uint32
-	size        int64
-	l1Size      uint32
-	l1Offset    uint64
-}
-
-// The bits of incompatible features.
-const (
-	dirty        = 1 << 0
-	corrupt      = 1 << 1
-	externalData = 1 << 2
-	compression  = 1 << 3
-	extendedL2   = 1 << 4
-)
-
-func readHeader(r io.ReaderAt, fileSize int64) (header, error) {
-	b := make([]byte, 112)
-	n, err := r.ReadAt(b, 0)
-	if err != nil && err != io.EOF {
-		return header{}, err
+// look finds out the format by what files of it begin or end with.
+func look(r io.ReaderAt, size int64) (Format, error) {
+	head := make([]byte, min(size, 33<<10))
+	if n, err := r.ReadAt(head, 0); n < len(head) {
+		return "", err
 	}
-	if n < 72 {
-		return header{}, fmt.Errorf("%w: its header ends after %d bytes", ErrCorrupt, n)
-	}
-	be := binary.BigEndian
-	h := header{version: be.Uint32(b[4:]), clusterBits: be.Uint32(b[20:]), l1Size: be.Uint32(b[36:]), l1Offset: be.Uint64(b[40:])}
-	size := be.Uint64(b[24:])
-	switch {
-	case h.version != 2 && h.version != 3:
-		return header{}, fmt.Errorf("%w: version %d of qcow2", ErrUnsupported, h.version)
-	case h.version == 3 && n < 104:
-		return header{}, fmt.Errorf("%w: its header ends after %d bytes", ErrCorrupt, n)
-	case be.Uint64(b[8:]) != 0 || be.Uint32(b[16:]) != 0:
-		return header{}, fmt.Errorf("%w: it has a backing file", ErrUnsafe)
-	case be.Uint32(b[32:]) != 0:
-		return header{}, fmt.Errorf("%w: it is encrypted", ErrUnsupported)
-	case h.clusterBits < 9 || h.clusterBits > 21:
-		return header{}, fmt.Errorf("%w: clusters of 2^%d bytes", ErrCorrupt, h.clusterBits)
-	case size > MaxVirtualSize:
-		return header{}, fmt.Errorf("%w: a disk of %d bytes, and %d is the limit", ErrUnsupported, size, int64(MaxVirtualSize))
-	}
-	h.size = int64(size)
-	if h.version == 3 {
-		if err := features(be.Uint64(b[72:]), be.Uint32(b[100:]), b[104], n); err != nil {
-			return header{}, err
+	for _, k := range known {
+		if k.on(head) {
+			return k.format, nil
 		}
 	}
-	cluster := uint64(1) << h.clusterBits
-	perTable := cluster * (cluster / 8)
-	needs := (size + perTable - 1) / perTable
-	switch {
-	case uint64(h.l1Size) < needs:
-		return header{}, fmt.Errorf("%w: its table has %d entries, and the disk needs %d", ErrCorrupt, h.l1Size, needs)
-	case h.l1Offset%cluster != 0 || h.l1Offset > uint64(fileSize) || needs*8 > uint64(fileSize)-h.l1Offset:
-		return header{}, fmt.Errorf("%w: its table lies outside the file", ErrCorrupt)
+	for _, f := range foreign {
+		if f.on(head) {
+			return "", fmt.Errorf("%w: it is %s", ErrUnsupported, f.name)
+		}
 	}
-	h.l1Size = uint32(needs) // what is beyond the disk is never read
-	return h, nil
+	if fixed, err := endsVHD(r, size); fixed || err != nil {
+		return VHD, err
+	}
+	return Raw, nil
 }
 
-func features(bits uint64, length uint32, compressionType byte, n int) error {
-	switch {
-	case bits&externalData != 0:
-		return fmt.Errorf("%w: its data is in another file", ErrUnsafe)
-	case bits&corrupt != 0:
-		return fmt.Errorf("%w: it is marked so", ErrCorrupt)
-	case bits&extendedL2 != 0:
-		return fmt.Errorf("%w: extended L2 entries", ErrUnsupported)
-	case bits&^(dirty|compression) != 0:
-		return fmt.Errorf("%w: incompatible features %#x", ErrUnsupported, bits)
-	case length < 104:
-		return fmt.Errorf("%w: a header of %d bytes", ErrCorrupt, length)
-	case bits&compression != 0 && (length <= 104 || n <= 104 || compressionType != 0):
-		return fmt.Errorf("%w: clusters that are not compressed with zlib", ErrUnsupported)
+// read looks into a file of one format that is no OVA.
+func read(format Format, r io.ReaderAt, size int64, err error) (Info, error) {
+	info := Info{Format: format}
+	if err != nil {
+		return info, err
 	}
-	return nil
+	switch format {
+	case QCOW2:
+		info.VirtualSize, err = probeQCOW2(r, size)
+	case VMDK:
+		info.VirtualSize, err = probeVMDK(r, size)
+	case VDI:
+		info.VirtualSize, err = probeVDI(r, size)
+	case VHD:
+		info.VirtualSize, err = probeVHD(r, size)
+	case VHDX:
+		info.VirtualSize, err = probeVHDX(r, size)
+	default:
+		info.VirtualSize = size
+	}
+	return info, err
+}
+
+func (s sign) on(head []byte) bool {
+	return int64(len(head)) >= s.at && bytes.HasPrefix(head[s.at:], []byte(s.text))
 }

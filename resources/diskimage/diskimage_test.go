@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/cairncloud/cairn/resources/diskimage"
@@ -223,9 +224,10 @@ func TestProbe(t *testing.T) {
 	}{
 		{"nothing is a raw disk of no size", "", diskimage.Info{Format: diskimage.Raw}, nil},
 		{"what is nothing else is raw", "hello", diskimage.Info{Format: diskimage.Raw, VirtualSize: 5}, nil},
-		{"vmdk is not taken for raw", "KDMV\x01\x00\x00\x00....", diskimage.Info{}, diskimage.ErrUnsupported},
-		{"nor vhdx", "vhdxfile....", diskimage.Info{}, diskimage.ErrUnsupported},
-		{"nor LUKS", "LUKS\xba\xbe\x00\x02....", diskimage.Info{}, diskimage.ErrUnsupported},
+		{"LUKS is not taken for raw", "LUKS\xba\xbe\x00\x02....", diskimage.Info{}, diskimage.ErrUnsupported},
+		{"nor qed", "QED\x00....", diskimage.Info{}, diskimage.ErrUnsupported},
+		{"nor what is packed", "\x1f\x8b\x08\x00....", diskimage.Info{}, diskimage.ErrUnsupported},
+		{"a CD is a plain disk", strings.Repeat("\x00", 32769) + "CD001....", diskimage.Info{Format: diskimage.ISO, VirtualSize: 32778}, nil},
 	} {
 		got, err := diskimage.Probe(bytes.NewReader([]byte(c.file)), int64(len(c.file)))
 		if got != c.want || !errors.Is(err, c.err) {

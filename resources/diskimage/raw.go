@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// WriteRaw writes the disk that an image of so many bytes describes. What is
+// WriteRaw writes the disk that a plain or qcow2 image of so many bytes describes. What is
 // zero is not written: dst must read as zeros where nobody wrote, and the
 // caller gives it the length of Info.VirtualSize.
 func WriteRaw(dst io.WriterAt, src io.ReaderAt, size int64) (Info, error) {
@@ -16,8 +16,11 @@ func WriteRaw(dst io.WriterAt, src io.ReaderAt, size int64) (Info, error) {
 	if err != nil {
 		return info, err
 	}
-	if info.Format == Raw {
+	switch {
+	case info.Format.Plain():
 		return info, copySparse(dst, io.NewSectionReader(src, 0, size))
+	case info.Format != QCOW2:
+		return info, fmt.Errorf("%w: it is %s, and raw and qcow2 are unpacked here", ErrUnsupported, info.Format)
 	}
 	h, err := readHeader(src, size)
 	if err != nil {
