@@ -2,46 +2,52 @@ package libvirt
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 
+	"github.com/cairncloud/cairn/providers/intake"
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/diskimage"
 )
 
 // file is where an image is in the cloud's folder, as a qcow2 of its own.
 func (d *Driver) file(image string) string { return filepath.Join(d.folder, image+".qcow2") }
 
 // fetch makes sure that an image is in the folder, and fills in its sizes.
-func (d *Driver) fetch(ctx context.Context, i *resources.Image) error {
+func (d *Driver) fetch(ctx context.Context, i *resources.Image) (err error) {
 	to := d.file(i.ID)
-	if _, err := os.Stat(to); err != nil {
-		if err := os.MkdirAll(d.folder, 0o700); err != nil {
-			return err
-		}
-		out, err := exec.CommandContext(ctx, "qemu-img", "convert", "-c", "-O", "qcow2", "-f", string(i.DiskFormat), i.LocalFilePath, to+".new").CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
-		if err := os.Rename(to+".new", to); err != nil {
-			return err
-		}
+	if size, err := virtualSize(to); err == nil {
+		i.VirtualSize = int(size)
+		return nil
 	}
-	out, err := exec.CommandContext(ctx, "qemu-img", "info", "--output=json", to).Output()
+	if err := os.MkdirAll(d.folder, 0o700); err != nil {
+		return err
+	}
+	source, err := intake.Fetch(ctx, i, d.folder)
 	if err != nil {
 		return err
 	}
-	var info struct {
-		Virtual int `json:"virtual-size"`
-	}
-	if err := json.Unmarshal(out, &info); err != nil {
+	defer func() { err = errors.Join(err, source.Close()) }()
+	info, err := intake.Convert(ctx, source.Path, to, i.DiskFormat, diskimage.QCOW2)
+	if err != nil {
 		return err
 	}
-	i.VirtualSize = info.Virtual
-	if s, err := os.Stat(i.LocalFilePath); err == nil {
-		i.SizeBytes = int(s.Size())
-	}
+	i.SizeBytes, i.VirtualSize = int(source.Size), int(info.VirtualSize)
 	return nil
+}
+
+// virtualSize is how large the disk of an image in the folder is.
+func virtualSize(path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	probed, err := diskimage.Probe(f, info.Size())
+	return probed.VirtualSize, err
 }
