@@ -48,7 +48,7 @@ release-check: ## whether .goreleaser.yml fits the tree
 	$(GO) test -run TestRelease ./terraform-provider/install
 	@if command -v goreleaser >/dev/null; then goreleaser check; else echo "goreleaser is not on PATH: it was not asked about .goreleaser.yml itself"; fi
 
-lab-up: ## OVN and three chassis on this machine, to try the real thing; needs Linux and root
+lab-up: ## OVN and three hosts with libvirt on this machine, to try the real thing; needs Linux and root
 	$(GO) run ./lab/cairn-lab up
 
 lab-down: ## the lab's end, without a trace
