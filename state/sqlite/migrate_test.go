@@ -43,7 +43,7 @@ INSERT INTO counters VALUES ('quota', 'cores', 4, 10, 10);
 INSERT INTO shares VALUES ('quota', 'cores', 1, 'a', 4, 2, 1);`)
 
 	s := open(t, path)
-	if v := number(t, path, `SELECT user_version FROM pragma_user_version`); v != 2 {
+	if v := number(t, path, `SELECT user_version FROM pragma_user_version`); v != 3 {
 		t.Errorf("version %d", v)
 	}
 	snap := snapshot(t, s, "erp")

@@ -92,7 +92,7 @@ func TestLedgerOfANewerVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := tryLab(t, l.dir, nil, false)
-	again.blames("a newer ledger", err, "error at cloud: The cloud can't be opened: the database was written by a newer cairn: DIR/.cairn/cairn.db has version 1000, this program knows 2; use a newer cairn. Use a provider of the same version as the newest cairn that works on this cloud.")
+	again.blames("a newer ledger", err, "error at cloud: The cloud can't be opened: the database was written by a newer cairn: DIR/.cairn/cairn.db has version 1000, this program knows 3; use a newer cairn. Use a provider of the same version as the newest cairn that works on this cloud.")
 }
 
 // What no object can have is blamed on the attribute, as deep as it lies.
