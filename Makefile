@@ -55,4 +55,4 @@ lab-down: ## the lab's end, without a trace
 	$(GO) run ./lab/cairn-lab down
 
 acceptance: ## the stories of lab/acceptance on the lab that is up, else on one for their time
-	$(GO) run ./lab/cairn-lab with $(GO) test -count=1 -v -run TestStories ./lab/acceptance
+	$(GO) run ./lab/cairn-lab with $(GO) test -count=1 -v -timeout 40m -run TestStories ./lab/acceptance
