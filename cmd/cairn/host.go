@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -212,14 +213,16 @@ func (a *app) drain(ctx context.Context, site *planner.Site, h *cloud.Host, why 
 		a.note("Nothing is on host %s, and nothing more is put there.\n", h.Name)
 		return nil
 	}
-	var failed []error
+	var left []string
 	for _, name := range slices.Sorted(maps.Keys(stacks)) {
 		if err := a.leave(ctx, site, h, name, stacks[name], flags); err != nil {
-			failed = append(failed, fmt.Errorf("stack %s: %w", name, err))
+			if left = append(left, name); !errors.Is(err, errSaid) {
+				fmt.Fprintf(a.err, "Error: stack %s: %v\n", name, err)
+			}
 		}
 	}
-	if err := errors.Join(failed...); err != nil {
-		return fmt.Errorf("host %s is closed, and not empty: %w", h.Name, err)
+	if len(left) > 0 {
+		return fmt.Errorf("host %s is closed, and not empty: see above for what stays of stack %s", h.Name, strings.Join(left, ", "))
 	}
 	a.note("Host %s is empty, and nothing more is put there.\n", h.Name)
 	return nil
