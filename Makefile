@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: build test check bench bench-terraform bench-ovn race fuzz docs install-provider release-check lab-up lab-down acceptance
+.PHONY: build test check bench bench-terraform bench-ovn bench-libvirt race fuzz docs install-provider release-check lab-up lab-down acceptance
 
 build: ## one pure Go program, ./cairn
 	CGO_ENABLED=0 $(GO) build -trimpath -o cairn ./cmd/cairn
@@ -28,6 +28,9 @@ bench-terraform: ## what the provider costs under terraform, beside one with not
 
 bench-ovn: ## the OVN driver on a real ovsdb-server, beside the bare library
 	$(GO) test -run '^$$' -bench . -benchtime 3x ./providers/ovn
+
+bench-libvirt: ## the libvirt driver on a host of the lab, beside the bare library; needs Linux and root
+	$(GO) run ./lab/cairn-lab with $(GO) test -run '^$$' -bench BenchmarkDefine -benchtime 1x -timeout 30m ./providers/libvirt
 
 fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address
