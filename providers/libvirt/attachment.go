@@ -24,8 +24,11 @@ func (d attachments) Create(ctx context.Context, w schema.World, want resources.
 
 func (d attachments) attach(ctx context.Context, w schema.World, want *resources.VolumeAttachment) error {
 	i, v := schema.Look(w, want.InstanceID), schema.Look(w, want.VolumeID)
-	if i == nil || v == nil {
-		return errors.New("one of them is no more")
+	switch {
+	case i == nil:
+		return fmt.Errorf("instance_id: there is no instance %s", want.InstanceID)
+	case v == nil:
+		return fmt.Errorf("volume_id: there is no volume %s", want.VolumeID)
 	}
 	m, err := d.find(ctx, i)
 	if err != nil {
@@ -33,6 +36,12 @@ func (d attachments) attach(ctx context.Context, w schema.World, want *resources
 	}
 	x := domain.OfVolume(v, want.Device, false, w, m.Host)
 	if err := d.ready(ctx, w, m.host, x, nil); err != nil {
+		return err
+	}
+	if user, _, err := d.user(ctx, m.host, x); err != nil || user != nil && user.dom.UUID != m.dom.UUID {
+		if err == nil {
+			err = fmt.Errorf("%w: domain %s has it", errUsed, user.dom.Name)
+		}
 		return err
 	}
 	return m.plugDisk(ctx, x.Device(d.place(m.host, w, i)))

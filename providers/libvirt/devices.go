@@ -42,7 +42,13 @@ func (m *machine) plug(ctx context.Context, device string, has func(*libvirtxml.
 		if has(form) {
 			continue
 		}
-		if err := m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainAttachDeviceFlags(m.dom, device, impact(live)) }); err != nil {
+		err = m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainAttachDeviceFlags(m.dom, device, impact(live)) })
+		if err != nil && ctx.Err() == nil { // somebody may have been faster
+			if form, again := m.form(ctx, live); again == nil && has(form) {
+				err = nil
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("host %s: plug into domain %s: %w", m.Name, m.dom.Name, err)
 		}
 	}

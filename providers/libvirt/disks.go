@@ -15,6 +15,8 @@ import (
 
 const gib = 1 << 30
 
+var errShrinks = errors.New("disks only grow: what is on this one may need all of it")
+
 // ready makes sure that a disk is in its pool on a host, and large enough. live is
 // the guest that uses it; nil: nobody does.
 func (d *Driver) ready(ctx context.Context, w schema.World, h *host, x domain.Disk, live *machine) error {
@@ -28,6 +30,8 @@ func (d *Driver) ready(ctx context.Context, w schema.World, h *host, x domain.Di
 	switch {
 	case err != nil:
 		return err
+	case there && has > want && x.SizeGB > 0:
+		return fmt.Errorf("%s: %w", x.File, errShrinks)
 	case there && has >= want:
 		return nil
 	case there && live != nil && live.running():
@@ -41,11 +45,14 @@ func (d *Driver) ready(ctx context.Context, w schema.World, h *host, x domain.Di
 	if x.Image != "" {
 		image := schema.Look(w, x.Image)
 		if image == nil {
-			return fmt.Errorf("image %s is no more", x.Image)
+			return fmt.Errorf("image_id: there is no image %s", x.Image)
 		}
 		size, err := d.send(ctx, image, h, x.Pool)
 		if err != nil {
 			return err
+		}
+		if x.SizeGB > 0 && size > want {
+			return fmt.Errorf("image %s has a disk of %.1f GiB, and %s of %d GiB can't be a copy of it: take a larger flavor or size", image.Name, float64(size)/gib, x.File, x.SizeGB)
 		}
 		b.size = max(b.size, size)
 		if x.Pool.Type == cloud.PoolLogical {

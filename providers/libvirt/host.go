@@ -43,6 +43,8 @@ type host struct {
 	until  time.Time                        // it is not tried again before
 	probes *probe                           // nil: no call takes long
 	pools  map[string]golibvirt.StoragePool // that are known to be there
+	// offered is what the host was found to give guests, by their machine type.
+	offered map[string]offer
 }
 
 // probe asks a host now and then whether it is there, for as long as calls wait.
@@ -58,7 +60,7 @@ type link struct {
 }
 
 func newHost(h *cloud.Host) *host {
-	return &host{Host: h, slots: make(chan struct{}, inFlight), pools: map[string]golibvirt.StoragePool{}}
+	return &host{Host: h, slots: make(chan struct{}, inFlight), pools: map[string]golibvirt.StoragePool{}, offered: map[string]offer{}}
 }
 
 // errUnreachable is any error that says nothing of what the host holds.

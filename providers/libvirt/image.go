@@ -61,23 +61,31 @@ func (d images) told(l *look, have resources.Image) (resources.Image, error) {
 	return have, l.unknown("")
 }
 
-// Update changes what only the record has.
-func (d images) Update(_ context.Context, _ schema.World, _, want resources.Image) (resources.Image, error) {
-	return want, nil
+// Update changes what only the record has, and fetches what is gone.
+func (d images) Update(ctx context.Context, w schema.World, have, want resources.Image) (resources.Image, error) {
+	if have.Checksum != want.Checksum {
+		return want, fmt.Errorf("update image %s: what an image holds never changes: make another one", want.ID)
+	}
+	if _, err := d.Read(ctx, w, have); !errors.Is(err, providers.ErrNotFound) {
+		return want, err
+	}
+	return d.Create(ctx, w, want)
 }
 
 // Delete removes the image from the folder, and from the pools where nothing began
 // as a copy of it.
 func (d images) Delete(ctx context.Context, w schema.World, have resources.Image) error {
-	if err := os.Remove(d.file(have.ID)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("delete image %s: %w", have.ID, err)
+	for _, file := range []string{d.file(have.ID), d.note(have.ID)} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("delete image %s: %w", have.ID, err)
+		}
 	}
 	for _, err := range d.each(ctx, func(ctx context.Context, h *host) error {
 		return d.sweep(ctx, w, h, schema.Ref[resources.Image](have.ID))
 	}) {
 		return fmt.Errorf("delete image %s: %w", have.ID, err)
 	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // whole is the name of the empty volume beside an image in a pool that says that

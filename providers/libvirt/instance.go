@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/libvirt/domain"
@@ -149,6 +151,7 @@ func (d instances) Delete(ctx context.Context, w schema.World, have resources.In
 }
 
 func (d instances) delete(ctx context.Context, w schema.World, have *resources.Instance) error {
+	files := local(have)
 	for {
 		m, err := d.find(ctx, have)
 		if errors.Is(err, errNoDomain) {
@@ -162,6 +165,15 @@ func (d instances) delete(ctx context.Context, w schema.World, have *resources.I
 				return err
 			}
 		}
+		form, err := m.form(ctx, false)
+		if err != nil {
+			return err
+		}
+		for n := range form.Devices.Disks { // an update that was broken off may have added some
+			if file := path.Base(diskPath(&form.Devices.Disks[n])); strings.HasPrefix(file, domain.Local(have.ID, "")) {
+				files = append(files, file)
+			}
+		}
 		if err := m.undefine(ctx); err != nil {
 			return err
 		}
@@ -171,7 +183,7 @@ func (d instances) delete(ctx context.Context, w schema.World, have *resources.I
 	if err != nil {
 		return nil // the host has left the cloud, and took all with it
 	}
-	if err := h.drop(ctx, h.Pools[0], local(have)...); err != nil {
+	if err := h.drop(ctx, h.Pools[0], files...); err != nil {
 		return err
 	}
 	return d.sweep(ctx, w, h, have.ImageID)

@@ -98,7 +98,7 @@ func (d *Driver) start(ctx context.Context, m *machine) error {
 		_, err := c.DomainCreateWithFlags(m.dom, uint32(golibvirt.DomainStartPaused))
 		return err
 	})
-	if err != nil {
+	if err := m.faster(ctx, err, m.running); err != nil {
 		return err
 	}
 	return m.refresh(ctx)
@@ -118,7 +118,23 @@ func (d *Driver) run(ctx context.Context, m *machine, i *resources.Instance) err
 	if err := d.plugged(ctx, i); err != nil {
 		return err
 	}
-	return m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainResume(m.dom) })
+	return m.faster(ctx, m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainResume(m.dom) }), func() bool { return power(m.state, false) == resources.Active })
+}
+
+// faster makes nothing of an error where it has come to be so: somebody else has done
+// it meanwhile.
+func (m *machine) faster(ctx context.Context, err error, so func() bool) error {
+	if !is(err, golibvirt.ErrOperationInvalid) {
+		return err
+	}
+	done, again := until(ctx, patience, func() (bool, error) {
+		err := m.refresh(ctx)
+		return so(), err
+	})
+	if done && again == nil {
+		return nil
+	}
+	return err
 }
 
 // plugged waits until the ports of an instance carry packets.

@@ -46,6 +46,11 @@ func (d instances) update(ctx context.Context, w schema.World, have, want *resou
 			return m, err
 		}
 	}
+	if want.PowerState == resources.Shutoff { // then its devices change while it is off, whether the guest knows how or not
+		if err := d.become(ctx, m, want); err != nil {
+			return m, err
+		}
+	}
 	for _, step := range []func(context.Context, schema.World, *machine, *resources.Instance, *resources.Instance) error{d.redisk, d.recard, d.resize, d.rename} {
 		if err := step(ctx, w, m, have, want); err != nil {
 			return m, err
@@ -142,7 +147,7 @@ func (d instances) rename(ctx context.Context, w schema.World, m *machine, have,
 		}{
 			{golibvirt.DomainMetadataTitle, mark.Title, nil, nil},
 			{golibvirt.DomainMetadataDescription, mark.Description, nil, nil},
-			{golibvirt.DomainMetadataElement, mark.Metadata.XML, golibvirt.OptString{prefix}, golibvirt.OptString{key}},
+			{golibvirt.DomainMetadataElement, domain.MarkFor(want, w).Element(), golibvirt.OptString{prefix}, golibvirt.OptString{key}},
 		} {
 			text := golibvirt.OptString{x.text}
 			if x.text == "" {

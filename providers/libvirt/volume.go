@@ -16,9 +16,12 @@ import (
 type volumes struct{ *Driver }
 
 // Create has nothing to do.
-func (d volumes) Create(_ context.Context, _ schema.World, want resources.Volume) (resources.Volume, error) {
+func (d volumes) Create(ctx context.Context, w schema.World, want resources.Volume) (resources.Volume, error) {
+	if want.ImageID != "" && schema.Look(w, want.ImageID) == nil {
+		return want, fmt.Errorf("create volume %s: image_id: there is no image %s", want.ID, want.ImageID)
+	}
 	want.Status = "available"
-	return want, nil
+	return want, context.Cause(ctx)
 }
 
 // Read tells whether a guest has the volume. One that a guest has must be there.
@@ -68,13 +71,16 @@ func used(w schema.World, volume string) bool {
 
 // Update grows the volume: under the guest that has it, or by itself.
 func (d volumes) Update(ctx context.Context, w schema.World, have, want resources.Volume) (resources.Volume, error) {
-	if err := d.update(ctx, w, &want); err != nil {
+	if err := d.update(ctx, w, &have, &want); err != nil {
 		return want, fmt.Errorf("update volume %s: %w", want.ID, err)
 	}
 	return want, nil
 }
 
-func (d volumes) update(ctx context.Context, w schema.World, want *resources.Volume) error {
+func (d volumes) update(ctx context.Context, w schema.World, have, want *resources.Volume) error {
+	if want.Size < have.Size {
+		return errShrinks
+	}
 	h, err := d.where(ctx, want.ID)
 	if h == nil || err != nil {
 		return err
@@ -191,4 +197,17 @@ func (d *Driver) bring(ctx context.Context, w schema.World, h *host, x domain.Di
 	return from.drop(ctx, old.Pool, old.File)
 }
 
-var errUsed = errors.New("the volume is in use")
+var errUsed = errors.New("the volume is attached")
+
+// plain reports what a volume on a host's own storage can't be.
+func plain(v *resources.Volume) error {
+	switch {
+	case v.SnapshotID != "":
+		return schema.Problem{Code: "CRN-VER", Attribute: "snapshot_id", Summary: "A volume in the pool of a host begins as no snapshot", Detail: "It begins empty, or as a copy of image_id."}
+	case v.SourceVolID != "":
+		return schema.Problem{Code: "CRN-VER", Attribute: "source_vol_id", Summary: "A volume in the pool of a host begins as no other volume", Detail: "It begins empty, or as a copy of image_id."}
+	case v.Multiattach:
+		return schema.Problem{Code: "CRN-VER", Attribute: "multiattach", Summary: "A volume in the pool of a host has one user at a time", Detail: "Take multiattach out, or use a volume_type whose storage all hosts reach."}
+	}
+	return nil
+}

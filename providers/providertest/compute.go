@@ -44,9 +44,14 @@ func newVolume(name string, size int) *resources.Volume {
 
 func newInstance(name, port string) *resources.Instance {
 	i := &resources.Instance{FlavorID: ref[resources.Flavor]("small"), ImageID: ref[resources.Image]("image"), AvailabilityZone: "z1", Host: "h1",
-		PowerState: resources.Active, InstanceName: "instance-" + name, Networks: []resources.InstanceNetwork{plugged(port)}}
+		VCPUs: 2, RAMMB: 2048, DiskGB: 2, PowerState: resources.Active, InstanceName: "instance-" + name, Networks: []resources.InstanceNetwork{plugged(port)}}
 	i.ID, i.Name = id(name), name
 	return i
+}
+
+// enlarge gives an instance the large flavor.
+func enlarge(i *resources.Instance) {
+	i.FlavorID, i.VCPUs, i.RAMMB, i.DiskGB = ref[resources.Flavor]("large"), 12, 4096, 3
 }
 
 func plugged(port string) resources.InstanceNetwork {
@@ -91,9 +96,12 @@ func instanceChanges(i *resources.Instance) []any {
 	})
 	off := changed(words, func(i *resources.Instance) { i.PowerState = resources.Shutoff })
 	larger := changed(off, func(i *resources.Instance) {
-		i.FlavorID, i.Host, i.PowerState = ref[resources.Flavor]("large"), "h2", resources.Paused
+		enlarge(i)
+		i.Host, i.PowerState = "h2", resources.Paused
 	})
 	disks := changed(larger, func(i *resources.Instance) {
+		i.DiskGB++
+		i.PowerState = resources.Shutoff // nothing in the guest lets go of a card
 		i.BlockDevices = []resources.BlockDevice{
 			{SourceType: resources.SourceVolume, DestinationType: resources.ToVolume, UUID: id("data"), VolumeID: id("data"), Device: "vdb"},
 			{SourceType: resources.SourceBlank, DestinationType: resources.ToLocal, VolumeSize: 1, Device: "vdc"},
@@ -136,12 +144,12 @@ func ComputeRefusals(f *Farm) []Refusal {
 		}), Says: "hashes"},
 		{Reason: "a port with an instance is deleted", Given: f.base(f.One), Delete: f.Web, Says: "instance"},
 		{Reason: "an instance on a host without room", Given: f.base(), Create: spare(func(i *resources.Instance) { i.Host = "h9" }), Says: "h9"},
-		{Reason: "more vcpus than the host has", Given: f.base(f.Closed, changed(f.One, func(i *resources.Instance) { i.FlavorID = ref[resources.Flavor]("large") })),
-			Create: changed(f.Two, func(i *resources.Instance) { i.FlavorID = ref[resources.Flavor]("large") }), Says: "vcpus"},
+		{Reason: "more vcpus than the host has", Given: f.base(f.Closed, changed(f.One, enlarge)),
+			Create: changed(f.Two, enlarge), Says: "vcpus"},
 		{Reason: "an instance of no image", Given: without(f.base(), f.Image), Create: f.One, Says: "image_id"},
 		{Reason: "an instance with too little memory for its image", Given: without(f.base(changed(f.Image, func(i *resources.Image) { i.MinRAMMB = 99999 })), f.Image), Create: f.One, Says: "memory"},
 		{Reason: "an instance with too small a disk for its image", Given: without(f.base(changed(f.Image, func(i *resources.Image) { i.MinDiskGB = 99 })), f.Image), Create: f.One, Says: "GiB"},
-		{Reason: "a root disk gets smaller", Given: f.base(changed(f.One, func(i *resources.Instance) { i.FlavorID = ref[resources.Flavor]("large") })), Update: f.One, Says: "grow"},
+		{Reason: "a root disk gets smaller", Given: f.base(changed(f.One, enlarge)), Update: f.One, Says: "grow"},
 		{Reason: "an instance of no port", Given: without(f.base(), f.Web, f.WebAddress, f.Closed), Create: f.One, Says: "port"},
 		{Reason: "two instances in one port", Given: f.base(f.One), Create: changed(f.Two, func(i *resources.Instance) { i.Networks = f.One.Networks }), Says: "plugged"},
 		{Reason: "an instance with a disk that is attached elsewhere", Given: f.base(f.One, f.Data, f.Attached), Create: changed(f.Two, func(i *resources.Instance) {

@@ -42,17 +42,30 @@ type mark struct {
 	Name    string   `xml:"name,attr"`
 }
 
+// MarkFor is the mark of an instance.
+func MarkFor(i *resources.Instance, w schema.World) Mark {
+	return Mark{Cloud: w.Cloud().ID, ID: i.ID, Name: i.Name}
+}
+
 // metadata is the mark as it stands in a domain.
 func (m Mark) metadata() *libvirtxml.DomainMetadata {
+	return &libvirtxml.DomainMetadata{XML: m.element("cairn:instance", fmt.Sprintf(" xmlns:cairn=%q", Namespace))}
+}
+
+// Element is the mark for libvirt to put into a domain: it gives it its namespace, and
+// refuses one that has it.
+func (m Mark) Element() string { return m.element("instance", "") }
+
+func (m Mark) element(name, namespace string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<cairn:instance xmlns:cairn=%q`, Namespace)
+	b.WriteString("<" + name + namespace)
 	for _, a := range []struct{ name, value string }{{"cloud", m.Cloud}, {"id", m.ID}, {"name", m.Name}} {
 		fmt.Fprintf(&b, ` %s="`, a.name)
 		_ = xml.EscapeText(&b, []byte(a.value)) // a Builder takes everything
 		b.WriteString(`"`)
 	}
 	b.WriteString("/>")
-	return &libvirtxml.DomainMetadata{XML: b.String()}
+	return b.String()
 }
 
 // MarkOf reads the mark of a domain; nil: it has none.
@@ -81,9 +94,9 @@ func MarkOf(d *libvirtxml.Domain) *Mark {
 func Of(i *resources.Instance, w schema.World, at Place) *libvirtxml.Domain {
 	d := &libvirtxml.Domain{
 		Type: string(at.Virt), Name: i.InstanceName, UUID: i.ID, Title: i.Name, Description: i.Description,
-		Metadata:   Mark{Cloud: w.Cloud().ID, ID: i.ID, Name: i.Name}.metadata(),
+		Metadata:   MarkFor(i, w).metadata(),
 		OnPoweroff: "destroy", OnReboot: "restart", OnCrash: "restart",
-		OS:       &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Arch: "x86_64", Machine: machine(i, at.Host), Type: "hvm"}, SMBios: &libvirtxml.DomainSMBios{Mode: "sysinfo"}},
+		OS:       &libvirtxml.DomainOS{Type: &libvirtxml.DomainOSType{Arch: "x86_64", Machine: Machine(i, at.Host), Type: "hvm"}, SMBios: &libvirtxml.DomainSMBios{Mode: "sysinfo"}},
 		SysInfo:  []libvirtxml.DomainSysInfo{sysinfo(i)},
 		Clock:    &libvirtxml.DomainClock{Offset: "utc", Timer: []libvirtxml.DomainTimer{{Name: "pit", TickPolicy: "delay"}, {Name: "rtc", TickPolicy: "catchup"}, {Name: "hpet", Present: "no"}}},
 		Features: &libvirtxml.DomainFeatureList{ACPI: &libvirtxml.DomainFeature{}, APIC: &libvirtxml.DomainFeatureAPIC{}, VMCoreInfo: &libvirtxml.DomainFeatureState{}},
@@ -120,9 +133,9 @@ func Of(i *resources.Instance, w schema.World, at Place) *libvirtxml.Domain {
 	return d
 }
 
-// machine is the machine type of a new domain. libvirt turns it into a version,
+// Machine is the machine type of a new domain. libvirt turns it into a version,
 // which then stays.
-func machine(i *resources.Instance, h *cloud.Host) string {
+func Machine(i *resources.Instance, h *cloud.Host) string {
 	switch {
 	case i.MachineType != "":
 		return i.MachineType
