@@ -107,6 +107,7 @@ func (p *Plan) Apply(ctx context.Context, lease state.Lease, opt ApplyOptions) (
 		return nil, err
 	}
 	e.out.Run = e.run
+	p.ledger.moved = nil // the database has it too now
 	p.eval.Applying(time.Now())
 	if err := e.loop(); err != nil {
 		return e.out, err // the next command finds the intents

@@ -178,7 +178,7 @@ type lab struct {
 }
 
 func types() *schema.Types {
-	return schema.NewTypes(schema.Declare[Thing]("thing"), schema.Declare[note]("note"))
+	return schema.NewTypes(schema.Declare[Thing]("thing"), schema.Declare[note]("note"), schema.Declare[plot]("plot"))
 }
 
 // note is kept in its record alone.
@@ -189,6 +189,24 @@ type note struct {
 	Text schema.Any `hcl:"text,optional"`
 	// Again is the text again.
 	Again schema.Any `hcl:"again" plan:"assigned" from:"text"`
+}
+
+// plot holds one of everything that the ledger knows.
+type plot struct {
+	// ID of the plot.
+	ID string `hcl:"id" plan:"assigned"`
+	// Name is unique.
+	Name string `hcl:"name"`
+	// From and To are its ends, of one digit each; no two plots overlap.
+	From string `hcl:"from"`
+	To   string `hcl:"to"`
+	// Weight is its share of ten.
+	Weight int `hcl:"weight"`
+}
+
+func (x *plot) Claims(_ schema.World, l schema.Ledger) error {
+	l.Limit("weight", "all", 10)
+	return errors.Join(l.Name("plot", x.Name), l.Range("land", []byte(x.From), []byte(x.To)), l.Share("weight", "all", int64(x.Weight)))
 }
 
 func newLab(t *testing.T) *lab {
@@ -210,7 +228,7 @@ func openLab(t *testing.T, dir string, r *room) *lab {
 	})
 	t.Cleanup(shut)
 	system := providers.System{Name: "room", Handles: map[string]providers.Handle{
-		"thing": providers.For[Thing](r), "note": providers.For(providers.Kept[note]{}),
+		"thing": providers.For[Thing](r), "note": providers.For(providers.Kept[note]{}), "plot": providers.For(providers.Kept[plot]{}),
 	}}
 	if r.together {
 		system.Batch = r.batch

@@ -18,8 +18,14 @@ func drawStack(t *rapid.T, label string) string {
 	names := []string{"a", "b", "c", "d", "e", "f"}
 	there := rapid.SliceOfDistinct(rapid.SampledFrom(names), rapid.ID).Draw(t, label+" names")
 	slices.Sort(there)
+	at := map[string]string{} // the address of each
 	for i, n := range there {
 		fmt.Fprintf(&b, "resource \"thing\" %q {\n  name = %q\n", n, n)
+		at[n] = "thing." + n
+		if rapid.IntRange(0, 3).Draw(t, label+" count "+n) == 0 { // which it gains or loses from one stack to the next
+			b.WriteString("  count = 1\n")
+			at[n] += "[0]"
+		}
 		if kind := rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, label+" kind "+n); kind != "" {
 			fmt.Fprintf(&b, "  kind = %q\n", kind)
 		}
@@ -31,9 +37,9 @@ func drawStack(t *rapid.T, label string) string {
 		for _, earlier := range there[:i] {
 			switch rapid.IntRange(0, 3).Draw(t, label+" use "+n+earlier) {
 			case 0:
-				uses = append(uses, "thing."+earlier+".id")
+				uses = append(uses, at[earlier]+".id")
 			case 1:
-				uses = append(uses, "thing."+earlier+".token")
+				uses = append(uses, at[earlier]+".token")
 			}
 		}
 		if uses != nil {

@@ -23,6 +23,9 @@ type ledger struct {
 	stack  string
 	cloud  string
 	stream func(label string) io.Reader
+	// moved are addresses that the plan renames, for what the database says until
+	// the apply begins: there, what they hold moves with their records.
+	moved  map[string]string
 	spaces map[string]map[string]holder
 	held   map[state.Claim]bool           // by this stack, before the plan
 	heldBy map[string][]state.Claim       // the same, by address
@@ -100,6 +103,7 @@ func (l *ledger) space(name string) (map[string]holder, error) {
 	}
 	s := make(map[string]holder, len(claims))
 	for _, c := range claims {
+		c.Address = l.now(c.Stack, c.Address)
 		s[c.Key] = l.holder(c.Stack, c.Address)
 		if c.Stack == l.stack {
 			l.held[c.Claim] = true
@@ -108,6 +112,14 @@ func (l *ledger) space(name string) (map[string]holder, error) {
 	}
 	l.spaces[name] = s
 	return s, nil
+}
+
+// now is where the holder of something that was read is in this plan.
+func (l *ledger) now(stack, address string) string {
+	if to, ok := l.moved[address]; ok && stack == l.stack {
+		return to
+	}
+	return address
 }
 
 func (l *ledger) holder(stack, address string) holder {
@@ -220,6 +232,9 @@ func (c *claimant) Range(space string, lo, hi []byte) error {
 		if err != nil {
 			return err
 		}
+		for i := range l {
+			l[i].Address = c.now(l[i].Stack, l[i].Address)
+		}
 		slices.SortFunc(l, func(a, b state.OwnedRange) int { return bytes.Compare(a.Lo, b.Lo) })
 		held = &l
 		c.ranges[space] = held
@@ -267,7 +282,7 @@ func (c *claimant) sum(space, key string) (*sum, error) {
 		}
 		s = &sum{used: have.Used, max: have.Max, shares: map[holder]int64{}}
 		for _, x := range have.Shares {
-			s.shares[c.holder(x.Stack, x.Address)] += x.Amount
+			s.shares[c.holder(x.Stack, c.now(x.Stack, x.Address))] += x.Amount
 		}
 		c.sums[[2]string{space, key}] = s
 	}

@@ -56,6 +56,7 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 		return nil, nil, append(diags, unreadable("hosts of the cloud", err))
 	}
 	w.ledger = newLedger(ctx, site.Store, site.Store.CloudID(), conf.Name, site.Keys.Stream)
+	w.ledger.moved = w.priors.renamed()
 	w.world = newWorld(ctx, site, conf.Name)
 	w.world.others = w.others
 	for _, p := range w.priors.sorted {
@@ -213,9 +214,6 @@ func (w *walk) block(b *lang.Block) hcl.Diagnostics {
 // instance plans one object.
 func (w *walk) instance(i lang.Instance) hcl.Diagnostics {
 	p := w.priors.at[i.Addr]
-	if p == nil {
-		p = w.priors.implied(i.Addr)
-	}
 	w.plan.Objects++
 	if w.aimed != nil && !w.hit(i) {
 		return w.leave(i, p)

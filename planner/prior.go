@@ -69,6 +69,9 @@ func readPriors(records []state.Record, types *schema.Types, conf *lang.Stack, o
 			ps.owned[p.addr.Parent()] = append(ps.owned[p.addr.Parent()], p)
 		}
 	}
+	if conf != nil {
+		ps.implied(conf)
+	}
 	return ps, diags
 }
 
@@ -160,33 +163,45 @@ func (ps *priors) carry(p *prior, to address.Object, types *schema.Types, at hcl
 	return nil
 }
 
-// implied moves an object between no key and key 0 when its block gained or
-// lost a count.
-func (ps *priors) implied(want address.Object) *prior {
-	from := want
-	if want.Key == address.NoKey {
-		from.Key = address.Int(0)
-	} else if n, ok := want.Key.Index(); ok && n == 0 {
-		from.Key = address.NoKey
-	} else {
-		return nil
+// implied moves objects between no key and key 0 whose block gained or lost a count.
+func (ps *priors) implied(conf *lang.Stack) {
+	for _, p := range ps.sorted {
+		b := conf.Find(p.addr.Block())
+		if b == nil || p.addr.Owned != "" {
+			continue
+		}
+		from, to := p.addr, p.addr
+		switch n, numbered := from.Key.Index(); {
+		case b.Count && from.Key == address.NoKey:
+			to.Key = address.Int(0)
+		case !b.Count && !b.ForEach && numbered && n == 0:
+			to.Key = address.NoKey
+		default:
+			continue
+		}
+		if ps.at[to] != nil {
+			continue
+		}
+		for _, o := range ps.owned[from] {
+			child := to
+			child.Owned = o.addr.Owned
+			ps.carry(o, child, nil, hcl.Range{})
+		}
+		ps.carry(p, to, nil, hcl.Range{})
+		ps.owned[to] = ps.owned[from]
+		delete(ps.owned, from)
 	}
-	p := ps.at[from]
-	if p == nil || p.met {
-		return nil
-	}
-	for _, o := range ps.sorted {
-		if o.addr.Owned != "" && o.addr.Parent() == from {
-			to := want
-			to.Owned = o.addr.Owned
-			ps.carry(o, to, nil, hcl.Range{})
+}
+
+// renamed are the addresses of the records that moved, and where they are now.
+func (ps *priors) renamed() map[string]string {
+	m := map[string]string{}
+	for _, p := range ps.sorted {
+		if p.moved != (address.Object{}) {
+			m[p.record.Address] = p.addr.String()
 		}
 	}
-	if ps.carry(p, want, nil, hcl.Range{}) != nil {
-		return nil
-	}
-	ps.owned[want] = ps.owned[from]
-	return p
+	return m
 }
 
 // orphans are what the walk did not meet, in a stable order.
