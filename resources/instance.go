@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cairncloud/cairn/resources/cloud"
+	"github.com/cairncloud/cairn/resources/diskimage"
 	"github.com/cairncloud/cairn/resources/schema"
 )
 
@@ -112,10 +113,15 @@ type Instance struct {
 // BlockDevice is a disk of an instance.
 type BlockDevice struct {
 	// SourceType is what it begins as: image, snapshot or blank for a volume that the
-	// instance brings along, volume for one that is there.
+	// instance brings along, volume for one that is there, file for what is on the host
+	// already and stays its own.
 	SourceType SourceType `hcl:"source_type"`
 	// UUID of the image, snapshot or volume.
 	UUID string `hcl:"uuid,optional"`
+	// Path on the host, of a file or a block device, with source_type file.
+	Path string `hcl:"path,optional" check:"pattern=/.+"`
+	// DiskFormat of the file: raw or qcow2.
+	DiskFormat diskimage.Format `hcl:"disk_format,optional"`
 	// DestinationType is volume, or local for a disk on the host.
 	DestinationType DestinationType `hcl:"destination_type,optional" default:"volume"`
 	// BootIndex is 0 for the disk that the guest boots from.
@@ -142,11 +148,12 @@ const (
 	SourceImage    SourceType = "image"
 	SourceVolume   SourceType = "volume"
 	SourceSnapshot SourceType = "snapshot"
+	SourceFile     SourceType = "file"
 )
 
 // Values lists the sources.
 func (SourceType) Values() []string {
-	return []string{string(SourceBlank), string(SourceImage), string(SourceVolume), string(SourceSnapshot)}
+	return []string{string(SourceBlank), string(SourceImage), string(SourceVolume), string(SourceSnapshot), string(SourceFile)}
 }
 
 // DestinationType is where a disk lives.
@@ -161,8 +168,8 @@ const (
 // Values lists the places.
 func (DestinationType) Values() []string { return []string{string(ToVolume), string(ToLocal)} }
 
-// InstanceNetwork is a network interface: of a port that is there, or of one that
-// the instance brings along.
+// InstanceNetwork is a network interface: of a port that is there, of one that the
+// instance brings along, or one that is plugged into something of the host's own.
 type InstanceNetwork struct {
 	// Port is the port that is plugged in.
 	Port schema.Ref[Port] `hcl:"port,optional"`
@@ -170,15 +177,25 @@ type InstanceNetwork struct {
 	NetworkID schema.Ref[Network] `hcl:"network_id,optional" hot:"network"`
 	// Subnet is the subnet that a port is made on.
 	Subnet schema.Ref[Subnet] `hcl:"subnet,optional"`
+	// Bridge is one of the host's own that it is plugged into, outside of the cloud's
+	// networks.
+	Bridge string `hcl:"bridge,optional"`
+	// HostNetwork is a network of the host's libvirt that it is plugged into, such as
+	// default.
+	HostNetwork string `hcl:"host_network,optional"`
 	// FixedIPv4 is its IPv4 address. A free one, unless set.
 	FixedIPv4 netip.Addr `hcl:"fixed_ip_v4,optional" plan:"assigned" hot:"fixed_ip"`
 	// FixedIPv6 is its IPv6 address. A free one, unless set.
 	FixedIPv6 netip.Addr `hcl:"fixed_ip_v6,optional" plan:"assigned"`
 	// PortID is the port.
 	PortID string `hcl:"port_id" plan:"assigned"`
-	// MAC is the port's address.
-	MAC MAC `hcl:"mac" plan:"assigned"`
+	// MAC is the port's address. Only an interface on a bridge or host_network takes one
+	// from its author; there a free one, unless set.
+	MAC MAC `hcl:"mac,optional" plan:"assigned"`
 }
+
+// Outside reports whether the interface is plugged into something of the host's own.
+func (x *InstanceNetwork) Outside() bool { return x.Bridge != "" || x.HostNetwork != "" }
 
 // SchedulerHints say which other instances one should be with. They count when it
 // is placed.
@@ -295,6 +312,15 @@ func (i *Instance) Check() error {
 			boots++
 		}
 		switch {
+		case d.SourceType == SourceFile && (d.Path == "" || d.UUID != "" || d.DestinationType != ToLocal || d.DiskFormat != diskimage.Raw && d.DiskFormat != diskimage.QCOW2):
+			add("CRN-VOL-1", at, "A file of the host is a local disk", "Set path, disk_format (raw or qcow2) and destination_type = \"local\", and leave uuid out.")
+		case d.SourceType == SourceFile && (d.VolumeSize != 0 || d.DeleteOnTermination != nil && *d.DeleteOnTermination):
+			add("CRN-VER", at, "A file of the host stays as it is", "Take volume_size and delete_on_termination out: cairn neither makes nor removes it.")
+		case d.SourceType == SourceFile && i.Host == "":
+			add("CRN-PLACE-1", "host", "Nobody knows which host the file is on", fmt.Sprintf("Set host to the one that has %s.", d.Path))
+		case d.SourceType != SourceFile && (d.Path != "" || d.DiskFormat != ""):
+			add("CRN-VOL-1", at, "Only a file of the host has a path", "Take path and disk_format out, or set source_type = \"file\".")
+		case d.SourceType == SourceFile:
 		case d.SourceType == SourceBlank && d.UUID != "":
 			add("CRN-VOL-1", at, "A blank disk is a copy of nothing", "Take uuid out, or say what source_type it is of.")
 		case d.SourceType != SourceBlank && d.UUID == "":
@@ -302,7 +328,7 @@ func (i *Instance) Check() error {
 		case d.SourceType == SourceBlank && d.VolumeSize == 0:
 			add("CRN-VOL-1", at, "The disk has no size", "Set volume_size, in GiB.")
 		case d.DestinationType == ToLocal && d.SourceType != SourceBlank:
-			add("CRN-VER", at, "Only a blank disk can be local", "The root disk is local with image_id; anything else has destination_type volume.")
+			add("CRN-VER", at, "Only a blank disk or a file of the host can be local", "The root disk is local with image_id; anything else has destination_type volume.")
 		case d.DestinationType == ToLocal && d.BootIndex != nil && *d.BootIndex == 0:
 			add("CRN-VOL-1", at, "There is nothing to boot from on a blank disk", "Take boot_index out.")
 		case d.SourceType == SourceVolume && (d.VolumeSize != 0 || d.VolumeType != ""):
@@ -321,17 +347,19 @@ func (i *Instance) Check() error {
 	for n, x := range i.Networks {
 		at := fmt.Sprintf("networks[%d]", n)
 		said := 0
-		for _, s := range []string{string(x.Port), string(x.NetworkID), string(x.Subnet)} {
+		for _, s := range []string{string(x.Port), string(x.NetworkID), string(x.Subnet), x.Bridge, x.HostNetwork} {
 			if s != "" {
 				said++
 			}
 		}
-		if x.Port == "" {
+		if x.Port == "" && !x.Outside() {
 			implicit++
 		}
 		switch {
 		case said != 1:
-			add("CRN-AZ-1", at, "An interface is on one port, network or subnet", "Set exactly one of port, network_id and subnet.")
+			add("CRN-AZ-1", at, "An interface is on one port, network or subnet", "Set exactly one of port, network_id and subnet (or of bridge and host_network, for what is the host's own).")
+		case x.Outside() && (x.FixedIPv4.IsValid() || x.FixedIPv6.IsValid()):
+			add("CRN-CIDR-2", at, "Nobody gives out addresses there", "What is plugged into the host's own has its addresses from elsewhere. Take fixed_ip_v4 and fixed_ip_v6 out.")
 		case x.FixedIPv4.IsValid() && !x.FixedIPv4.Is4(), x.FixedIPv6.IsValid() && !x.FixedIPv6.Is6():
 			add("CRN-CIDR-2", at, "The address is of the other IP version", "fixed_ip_v4 is such as 10.0.0.5, fixed_ip_v6 such as 2001:db8::5.")
 		}
@@ -353,7 +381,7 @@ func (i *Instance) Replaces(prior any) []string {
 	was := prior.(*Instance).BlockDevices
 	for n := range min(len(was), len(i.BlockDevices)) {
 		a, b := &was[n], &i.BlockDevices[n]
-		if a.SourceType != b.SourceType || a.UUID != b.UUID || a.DestinationType != b.DestinationType || a.VolumeType != b.VolumeType || a.boots() != b.boots() {
+		if a.SourceType != b.SourceType || a.UUID != b.UUID || a.DestinationType != b.DestinationType || a.VolumeType != b.VolumeType || a.Path != b.Path || a.boots() != b.boots() {
 			return []string{"block_devices"}
 		}
 	}
@@ -393,7 +421,7 @@ func (i *Instance) Owned(w schema.World, l schema.Ledger) ([]schema.Owned, error
 	var all []schema.Owned
 	for n := range i.Networks {
 		x := &i.Networks[n]
-		if x.Port != "" {
+		if x.Port != "" || x.Outside() {
 			continue
 		}
 		at, role := fmt.Sprintf("networks[%d]", n), fmt.Sprintf("port[%d]", n)
@@ -483,6 +511,9 @@ func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 	if i.AvailabilityZone != "" && !slices.Contains(w.Cloud().Zones(), i.AvailabilityZone) {
 		return schema.Demand{}, schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone", Summary: fmt.Sprintf("There is no zone %q", i.AvailabilityZone), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(w.Cloud().Zones(), ", "))}
 	}
+	if err := i.stays(w, was); err != nil {
+		return d, err
+	}
 	if was != nil && was.Host == i.Host {
 		d.Host, d.Current = "", i.Host
 	}
@@ -503,6 +534,29 @@ func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 		}
 	}
 	return d, nil
+}
+
+// stays reports an instance that shall go where its files are not, or be where nothing
+// is.
+func (i *Instance) stays(w schema.World, was *Instance) error {
+	h := w.Cloud().Host(i.Host)
+	for _, d := range i.BlockDevices {
+		if d.SourceType != SourceFile {
+			continue
+		}
+		if was != nil && was.Host != i.Host && was.Host != "" {
+			return schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: "The instance's disk is a file of its host", Detail: fmt.Sprintf("%s is on host %s, and goes nowhere. Leave host = %q, or give the instance disks that are the cloud's.", d.Path, was.Host, was.Host)}
+		}
+		if h != nil && !h.Real() {
+			return schema.Problem{Code: "CRN-VER", Attribute: "block_devices", Summary: fmt.Sprintf("Host %s is only modelled, and has no file %s", h.Name, d.Path), Detail: "Files of hosts are for clouds with real hosts."}
+		}
+	}
+	for n := range i.Networks {
+		if i.Networks[n].Outside() && h != nil && !h.Real() {
+			return schema.Problem{Code: "CRN-VER", Attribute: fmt.Sprintf("networks[%d]", n), Summary: fmt.Sprintf("Host %s is only modelled, and has no bridges of its own", h.Name), Detail: "Name a network, a subnet or a port."}
+		}
+	}
+	return nil
 }
 
 func hostNames(w schema.World) []string {
@@ -718,6 +772,14 @@ func (i *Instance) plug(w schema.World, l schema.Ledger) error {
 	i.AccessIPv4, i.AccessIPv6 = netip.Addr{}, netip.Addr{}
 	for n := range i.Networks {
 		x, at := &i.Networks[n], "networks["+strconv.Itoa(n)+"]"
+		if x.Outside() {
+			mac, err := chooseMACIn(w, l, fmt.Sprintf("MAC on host %s at %s", i.Host, x.Bridge+x.HostNetwork), at, x.MAC)
+			if err != nil {
+				return err
+			}
+			x.MAC = mac
+			continue
+		}
 		id := x.Port
 		if id == "" {
 			id = schema.Ref[Port](l.ID(fmt.Sprintf("port[%d]", n)))
@@ -742,6 +804,9 @@ func (i *Instance) plug(w schema.World, l schema.Ledger) error {
 			case a.Is6() && (!x.FixedIPv6.IsValid() || a == asked.FixedIPv6):
 				x.FixedIPv6 = a
 			}
+		}
+		if asked.PortID == "" && asked.MAC.IsValid() && asked.MAC != p.MACAddress {
+			return schema.Problem{Code: "CRN-IP-1", Attribute: at, Summary: "The port has another MAC", Detail: fmt.Sprintf("Port %s brings its own. Set mac_address there.", p.Name)}
 		}
 		if x.Port != "" && asked.PortID == "" && (asked.FixedIPv4.IsValid() && asked.FixedIPv4 != x.FixedIPv4 || asked.FixedIPv6.IsValid() && asked.FixedIPv6 != x.FixedIPv6) {
 			return schema.Problem{Code: "CRN-CIDR-2", Attribute: at, Summary: "The port has other addresses", Detail: fmt.Sprintf("Port %s brings its own. Set fixed_ips there.", p.Name)}

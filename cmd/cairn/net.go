@@ -174,10 +174,12 @@ func (m *atlas) end(text string) (trace.End, error) {
 	case *resources.Port:
 		return trace.End{Port: o.ID}, nil
 	case *resources.Instance:
-		if len(o.Networks) == 0 {
-			return trace.End{}, fmt.Errorf("%s is on no network", text)
+		for n := range o.Networks {
+			if !o.Networks[n].Outside() {
+				return trace.End{Port: o.Networks[n].PortID}, nil
+			}
 		}
-		return trace.End{Port: o.Networks[0].PortID}, nil
+		return trace.End{}, fmt.Errorf("%s is on no network", text)
 	case *resources.FloatingIP:
 		return trace.End{Addr: o.Address}, nil
 	case nil:

@@ -26,7 +26,7 @@ func (d *Driver) rescue(t task) error {
 		return err
 	}
 	x := d.rescuer(t)
-	if diskOf(form, domain.Path(x.Pool, x.File)) != nil {
+	if diskOf(form, x.Path()) != nil {
 		return errors.New("it is rescued already: unrescue it first")
 	}
 	if x.Image = schema.Ref[resources.Image](t.words["image"]); x.Image == "" {
@@ -64,7 +64,7 @@ func (d *Driver) unrescue(t task) error {
 	rest := form.Devices.Disks[:0]
 	found := false
 	for _, disk := range form.Devices.Disks {
-		if diskPath(&disk) == domain.Path(x.Pool, x.File) {
+		if diskPath(&disk) == x.Path() {
 			found = true
 			continue
 		}

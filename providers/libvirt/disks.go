@@ -20,6 +20,9 @@ var errShrinks = errors.New("disks only grow: what is on this one may need all o
 // ready makes sure that a disk is in its pool on a host, and large enough. live is
 // the guest that uses it; nil: nobody does.
 func (d *Driver) ready(ctx context.Context, w schema.World, h *host, x domain.Disk, live *machine) error {
+	if x.Foreign() {
+		return nil
+	}
 	if x.Volume != nil {
 		if err := d.bring(ctx, w, h, x); err != nil {
 			return err
@@ -111,7 +114,7 @@ func local(i *resources.Instance) (files []string) {
 		files = append(files, domain.Local(i.ID, resources.RootDevice))
 	}
 	for _, d := range i.BlockDevices {
-		if d.DestinationType == resources.ToLocal {
+		if d.DestinationType == resources.ToLocal && d.SourceType != resources.SourceFile {
 			files = append(files, domain.Local(i.ID, d.Device))
 		}
 	}

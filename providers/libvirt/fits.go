@@ -42,7 +42,7 @@ func (d *Driver) fits(ctx context.Context, l *look, i *resources.Instance) error
 	if h == nil {
 		return nil
 	}
-	if h.Machine.Bridge == "" && len(i.Networks) > 0 {
+	if h.Machine.Bridge == "" && len(portsOf(i)) > 0 {
 		return schema.Problem{Code: "CRN-VER", Attribute: "networks", Summary: fmt.Sprintf("Host %s has no bridge for network cards", i.Host), Detail: "Say bridge in its block of the cloud file, such as br-int."}
 	}
 	return h.runs(ctx, i)

@@ -108,17 +108,17 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 	have.VCPUs, have.RAMMB = s.vcpus, s.ramMB
 	var lacks []providers.Difference
 	for n, x := range disksOf(&have, w) {
-		if path, ok := s.disks[x.Target]; !ok || path != domain.Path(x.Pool, x.File) {
+		if path, ok := s.disks[x.Target]; !ok || path != x.Path() {
 			attribute := "block_devices"
 			if n == 0 && have.ImageID != "" {
 				attribute = "image_id"
 			}
-			lacks = append(lacks, providers.Difference{Attribute: attribute, Thing: "domain " + s.name, Says: fmt.Sprintf("disk %s is %q, not %q", x.Target, path, domain.Path(x.Pool, x.File))})
+			lacks = append(lacks, providers.Difference{Attribute: attribute, Thing: "domain " + s.name, Says: fmt.Sprintf("disk %s is %q, not %q", x.Target, path, x.Path())})
 		}
 	}
 	if s.running() {
 		for _, n := range have.Networks {
-			if !s.nics[domain.Tap(n.PortID)] {
+			if !n.Outside() && !s.nics[domain.Tap(n.PortID)] {
 				lacks = append(lacks, providers.Difference{Attribute: "networks", Thing: "domain " + s.name, Says: "no network card is plugged into port " + n.PortID})
 			}
 		}

@@ -78,7 +78,7 @@ func (d instances) cold(ctx context.Context, w schema.World, m *machine, to *hos
 	if err := d.tellThere(ctx, w, m.host, to, i); err != nil {
 		return nil, err
 	}
-	d.settle(form, to)
+	d.settle(form, m.host, to)
 	there, err := to.define(ctx, form)
 	if err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (d *Driver) tellThere(ctx context.Context, w schema.World, from, to *host, 
 }
 
 // settle makes the form of a domain one for another host.
-func (d *Driver) settle(form *libvirtxml.Domain, to *host) {
+func (d *Driver) settle(form *libvirtxml.Domain, from, to *host) {
 	form.Type = string(to.way())
 	if to.way() != cloud.VirtQEMU && form.Features != nil {
 		form.Features.TCG = nil
@@ -114,7 +114,7 @@ func (d *Driver) settle(form *libvirtxml.Domain, to *host) {
 		}
 	}
 	for i := range form.Devices.Interfaces {
-		if b := form.Devices.Interfaces[i].Source; b != nil && b.Bridge != nil {
+		if b := form.Devices.Interfaces[i].Source; b != nil && b.Bridge != nil && b.Bridge.Bridge == from.Machine.Bridge {
 			b.Bridge.Bridge = to.Machine.Bridge
 		}
 	}
@@ -293,8 +293,8 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 	if err := d.tellThere(ctx, w, m.host, to, i); err != nil {
 		return nil, err
 	}
-	d.settle(kept, to)
-	d.settle(runs, to)
+	d.settle(kept, m.host, to)
+	d.settle(runs, m.host, to)
 	undo, err := d.follow(ctx, m.host, to, i)
 	if err != nil {
 		return nil, err
@@ -312,12 +312,9 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 
 // follow tells the network that the ports of an instance are moving, until undo.
 func (d *Driver) follow(ctx context.Context, from, to *host, i *resources.Instance) (undo func() error, err error) {
-	if d.Network == nil || len(i.Networks) == 0 {
+	ports := portsOf(i)
+	if d.Network == nil || len(ports) == 0 {
 		return func() error { return nil }, nil
-	}
-	var ports []string
-	for _, n := range i.Networks {
-		ports = append(ports, n.PortID)
 	}
 	end, err := d.Network.Moving(ctx, ports, from.Chassis, to.Chassis)
 	if err != nil {

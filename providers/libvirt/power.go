@@ -139,14 +139,21 @@ func (m *machine) faster(ctx context.Context, err error, so func() bool) error {
 
 // plugged waits until the ports of an instance carry packets.
 func (d *Driver) plugged(ctx context.Context, i *resources.Instance) error {
-	if d.Network == nil || len(i.Networks) == 0 {
+	ports := portsOf(i)
+	if d.Network == nil || len(ports) == 0 {
 		return nil
 	}
-	var ports []string
-	for _, n := range i.Networks {
-		ports = append(ports, n.PortID)
-	}
 	return d.Network.Up(ctx, ports)
+}
+
+// portsOf are the ports that an instance is plugged into.
+func portsOf(i *resources.Instance) (ports []string) {
+	for _, n := range i.Networks {
+		if !n.Outside() {
+			ports = append(ports, n.PortID)
+		}
+	}
+	return ports
 }
 
 // again is how long a guest that was told to end is told so once more: it may not

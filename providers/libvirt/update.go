@@ -76,7 +76,7 @@ func (d instances) redisk(ctx context.Context, w schema.World, m *machine, have,
 		if err := m.unplugDisk(ctx, x.File); err != nil {
 			return err
 		}
-		if x.Volume == nil {
+		if x.Volume == nil && !x.Foreign() {
 			if err := m.drop(ctx, x.Pool, x.File); err != nil {
 				return err
 			}
@@ -89,7 +89,7 @@ func (d instances) redisk(ctx context.Context, w schema.World, m *machine, have,
 	}
 	for _, x := range wanted {
 		live := m
-		if diskOf(form, domain.Path(x.Pool, x.File)) == nil {
+		if diskOf(form, x.Path()) == nil {
 			live = nil
 		}
 		if err := d.ready(ctx, w, m.host, x, live); err != nil {
@@ -102,15 +102,15 @@ func (d instances) redisk(ctx context.Context, w schema.World, m *machine, have,
 	return nil
 }
 
-// recard takes away network cards whose ports are not wanted any more, and plugs in
-// those that are.
+// recard takes away network cards that are not wanted any more, and plugs in those
+// that are.
 func (d instances) recard(ctx context.Context, w schema.World, m *machine, have, want *resources.Instance) error {
-	keep := map[string]bool{}
+	keep := map[resources.MAC]bool{}
 	for _, n := range want.Networks {
-		keep[n.PortID] = true
+		keep[n.MAC] = true
 	}
 	for _, n := range have.Networks {
-		if !keep[n.PortID] {
+		if !keep[n.MAC] {
 			if err := m.unplugNIC(ctx, n.MAC.String()); err != nil {
 				return err
 			}

@@ -102,7 +102,7 @@ func (d *Driver) user(ctx context.Context, h *host, x domain.Disk) (*machine, st
 	}
 	for id, s := range all {
 		for target, path := range s.disks {
-			if path == domain.Path(x.Pool, x.File) {
+			if path == x.Path() {
 				m, err := h.machine(ctx, id)
 				return m, target, err
 			}

@@ -1,6 +1,9 @@
 package domain
 
 import (
+	"path"
+	"strings"
+
 	"libvirt.org/go/libvirtxml"
 
 	"github.com/cairncloud/cairn/resources"
@@ -20,7 +23,20 @@ type Disk struct {
 	Image schema.Ref[resources.Image]
 	// Volume of the cloud that it is; nil: it is the instance's own.
 	Volume *resources.Volume
+	// Format and path of a file or device of the host's own, in no pool; "": it is none.
+	format, path string
 }
+
+// Path is where the disk is on its host.
+func (x Disk) Path() string {
+	if x.Foreign() {
+		return x.path
+	}
+	return Path(x.Pool, x.File)
+}
+
+// Foreign reports a disk that is the host's own: it is neither made nor removed.
+func (x Disk) Foreign() bool { return x.path != "" }
 
 // Local is the name of an instance's own disk in its host's pool.
 func Local(instance, target string) string { return "disk-" + instance + "-" + target }
@@ -53,6 +69,10 @@ func Disks(i *resources.Instance, w schema.World) []Disk {
 	}
 	for _, d := range i.BlockDevices {
 		boots := d.BootIndex != nil && *d.BootIndex == 0
+		if d.SourceType == resources.SourceFile {
+			all = append(all, Disk{Target: d.Device, File: path.Base(d.Path), Alias: Alias(d.Device), Boots: boots, format: string(d.DiskFormat), path: d.Path})
+			continue
+		}
 		if d.DestinationType == resources.ToLocal {
 			all = append(all, Disk{Target: d.Device, File: Local(i.ID, d.Device), Alias: Alias(d.Device), Boots: boots, Pool: h.Pools[0], SizeGB: d.VolumeSize})
 			continue
@@ -85,8 +105,8 @@ func PoolOf(v *resources.Volume, w schema.World, h *cloud.Host) cloud.Pool {
 func (x Disk) Device(at Place) libvirtxml.DomainDisk {
 	d := libvirtxml.DomainDisk{
 		Device: "disk",
-		Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: Format(x.Pool), Cache: "none", Discard: "unmap"},
-		Source: source(x.Pool, x.File),
+		Driver: &libvirtxml.DomainDiskDriver{Name: "qemu", Type: x.Format(), Cache: "none", Discard: "unmap"},
+		Source: sourceAt(x.Path(), x.Pool.Type == cloud.PoolLogical || strings.HasPrefix(x.path, "/dev/")),
 		Target: &libvirtxml.DomainDiskTarget{Dev: x.Target, Bus: "virtio"},
 		Alias:  &libvirtxml.DomainAlias{Name: x.Alias},
 		IOTune: ioTune(at.Specs),
@@ -103,6 +123,14 @@ func (x Disk) Device(at Place) libvirtxml.DomainDisk {
 	return d
 }
 
+// Format is how the disk is written.
+func (x Disk) Format() string {
+	if x.Foreign() {
+		return x.format
+	}
+	return Format(x.Pool)
+}
+
 // Format is how disks are written in a pool.
 func Format(p cloud.Pool) string {
 	if p.Type == cloud.PoolLogical {
@@ -112,10 +140,14 @@ func Format(p cloud.Pool) string {
 }
 
 func source(p cloud.Pool, file string) *libvirtxml.DomainDiskSource {
-	if p.Type == cloud.PoolLogical {
-		return &libvirtxml.DomainDiskSource{Block: &libvirtxml.DomainDiskSourceBlock{Dev: Path(p, file)}}
+	return sourceAt(Path(p, file), p.Type == cloud.PoolLogical)
+}
+
+func sourceAt(path string, device bool) *libvirtxml.DomainDiskSource {
+	if device {
+		return &libvirtxml.DomainDiskSource{Block: &libvirtxml.DomainDiskSourceBlock{Dev: path}}
 	}
-	return &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: Path(p, file)}}
+	return &libvirtxml.DomainDiskSource{File: &libvirtxml.DomainDiskSourceFile{File: path}}
 }
 
 // Seed is the disc that tells the guest who it is. Its bus is one that kernels of

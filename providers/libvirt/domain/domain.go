@@ -235,6 +235,14 @@ func NIC(n *resources.InstanceNetwork, w schema.World, at Place) libvirtxml.Doma
 		Driver: &libvirtxml.DomainInterfaceDriver{},
 		Alias:  &libvirtxml.DomainAlias{Name: Alias(n.PortID)},
 	}
+	if n.Outside() {
+		x.Source = &libvirtxml.DomainInterfaceSource{Bridge: &libvirtxml.DomainInterfaceSourceBridge{Bridge: n.Bridge}}
+		if n.HostNetwork != "" {
+			x.Source = &libvirtxml.DomainInterfaceSource{Network: &libvirtxml.DomainInterfaceSourceNetwork{Network: n.HostNetwork}}
+		}
+		x.Target, x.Alias, x.Driver = nil, nil, nil
+		return x
+	}
 	if m.Datapath != cloud.DatapathLinux {
 		x.VirtualPort = &libvirtxml.DomainInterfaceVirtualPort{Params: &libvirtxml.DomainInterfaceVirtualPortParams{
 			OpenVSwitch: &libvirtxml.DomainInterfaceVirtualPortParamsOpenVSwitch{InterfaceID: n.PortID}}}

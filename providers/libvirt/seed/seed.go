@@ -118,6 +118,9 @@ func netplan(i *resources.Instance, w schema.World) any {
 	for n := range i.Networks {
 		x := &i.Networks[n]
 		card := map[string]any{"match": map[string]any{"macaddress": x.MAC.String()}}
+		if x.Outside() { // whoever gives out addresses there is not of the cloud
+			card["dhcp4"] = true
+		}
 		var static, servers []string
 		var routes []any
 		for _, a := range addresses(x, w) {
@@ -215,6 +218,11 @@ func networkData(i *resources.Instance, w schema.World) any {
 	for n := range i.Networks {
 		x := &i.Networks[n]
 		link := map[string]any{"id": "tap" + x.PortID[:min(11, len(x.PortID))], "type": "ovs", "vif_id": x.PortID, "ethernet_mac_address": x.MAC.String()}
+		if x.Outside() {
+			link["id"], link["type"] = fmt.Sprintf("outside%d", n), "bridge"
+			delete(link, "vif_id")
+			networks = append(networks, map[string]any{"id": fmt.Sprintf("network%d", n), "link": link["id"], "type": "ipv4_dhcp"})
+		}
 		if mtu := mtuOf(x, w); mtu > 0 {
 			link["mtu"] = mtu
 		}
