@@ -157,7 +157,7 @@ func (w *walk) importing(c *Change) (*prior, hcl.Diagnostics) {
 	if err != nil {
 		return nil, hcl.Diagnostics{problem(fmt.Sprintf("%s can't be imported", c.Address), fmt.Sprintf("No object answers to the id %q: %s.", m.ID, err), &m.Range)}
 	}
-	c.Imported = m.ID
+	c.Imported, c.untold = m.ID, h.Untold()
 	v := c.Type.FromGo(object, cty.NilVal)
 	id := m.ID
 	if x := c.Type.Attribute("id"); x != nil {

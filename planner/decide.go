@@ -59,7 +59,10 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 			return w.lost(c, err)
 		}
 		was = v
-		c.Prior = v
+		if c.Imported != "" {
+			was = agreed(v, want, c.untold)
+		}
+		c.Prior = was
 	}
 	if forced {
 		was = cty.NullVal(t.Object())
@@ -87,6 +90,9 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 	c.ID = w.identity(c)
 	if c.Action != NoOp || upset || leaves || c.Imported != "" || len(w.priors.owned[c.Address]) > 0 {
 		diags = append(diags, w.assign(c, change.Assign, was)...)
+		if c.Imported != "" { // what cairn chooses of an object that is there anyway
+			c.Changed = slices.DeleteFunc(c.Changed, func(name string) bool { return slices.Contains(c.untold, name) })
+		}
 		if c.Action == NoOp && len(c.Changed) > 0 {
 			c.Action = Update
 		}
@@ -110,6 +116,17 @@ func (w *walk) decide(c *Change, p *prior, config cty.Value) hcl.Diagnostics {
 		diags = append(diags, w.eval.Conditions(c.inst, true)...)
 	}
 	return diags
+}
+
+// agreed is an imported object with what its system does not tell as the author says.
+func agreed(v, want cty.Value, untold []string) cty.Value {
+	vals := v.AsValueMap()
+	for _, name := range untold {
+		if x := want.GetAttr(name); x.IsWhollyKnown() {
+			vals[name] = x
+		}
+	}
+	return cty.ObjectVal(vals)
 }
 
 // upset reports whether an object that the block mentions gets a new one in its

@@ -140,6 +140,7 @@ type Change struct {
 	follows   []string // ids of objects whose steps come first
 	edges     []string // addresses whose deletion comes first: their claims are taken over
 	unkept    []string // attributes that no record keeps: they were written to be used once
+	untold    []string // attributes that the imported object does not tell
 }
 
 // Reason says why an object is replaced or deleted, in Terraform's words.

@@ -41,6 +41,23 @@ type Bulk[T any] interface {
 // An Importer finds an object that cairn did not make, by the id that a person knows.
 type Importer[T any] interface {
 	Import(ctx context.Context, id string) (T, error)
+	// Untold names the attributes that no such object tells: what the configuration says
+	// of them is taken to be so.
+	Untold() []string
+}
+
+// A Stray is an object in a system that cairn has not made, with what an author would
+// write to take it over.
+type Stray struct {
+	Type     string // of the resource
+	ID, Name string // ID is what Import takes
+	// Object is a pointer to the struct that declares its type, as Import answers; nil:
+	// it can't be taken over.
+	Object any
+	// With are objects that it refers to and that are made beside it.
+	With []any
+	// Left says what of it stays outside, or why it can't be taken over.
+	Left []string
 }
 
 // An Actor does to an object what no attribute says: it happens, and is over. What an
@@ -122,6 +139,7 @@ type Handle interface {
 	CanReadAll() bool
 	// Import answers errors.ErrUnsupported where the driver has none.
 	Import(ctx context.Context, id string) (any, error)
+	Untold() []string
 	// Verbs are what Act does; none where the driver is no Actor.
 	Verbs() []Verb
 	Act(ctx context.Context, w schema.World, have any, do Act) error
@@ -168,6 +186,13 @@ func (h handle[T]) Import(ctx context.Context, id string) (any, error) {
 	return ptr(i.Import(ctx, id))
 }
 
+func (h handle[T]) Untold() []string {
+	if i, ok := h.d.(Importer[T]); ok {
+		return i.Untold()
+	}
+	return nil
+}
+
 func (h handle[T]) Verbs() []Verb {
 	if a, ok := h.d.(Actor[T]); ok {
 		return a.Verbs()
@@ -203,12 +228,6 @@ func (Kept[T]) Update(_ context.Context, _ schema.World, _, want T) (T, error) {
 // Delete has nothing to do.
 func (Kept[T]) Delete(context.Context, schema.World, T) error { return nil }
 
-// Import takes any id: there is nothing to look at.
-func (Kept[T]) Import(context.Context, string) (T, error) {
-	var none T
-	return none, errors.ErrUnsupported
-}
-
 // Systems are the linked systems of a cloud.
 type Systems struct {
 	all []*System
@@ -230,6 +249,8 @@ type System struct {
 	// Fits answers with what reports what the connected version can't realise of an
 	// object; nil when it can realise all that is declared.
 	Fits func(ctx context.Context) (func(w schema.World, object any) error, error)
+	// Strays lists what is on a host and nobody knows to be cairn's but its state.
+	Strays func(ctx context.Context, host string) ([]Stray, error)
 	// Watch tells the ids of objects that somebody may have changed, as it happens,
 	// until the context ends.
 	Watch func(ctx context.Context, changed func(ids []string)) error
@@ -327,6 +348,23 @@ func (s *Systems) Watch(ctx context.Context, changed func(ids []string)) error {
 		cancel()
 	}
 	return first
+}
+
+// Strays lists what is on a host, whether a stack has it or not, in all systems.
+// Without one that can tell it is ErrUnsupported.
+func (s *Systems) Strays(ctx context.Context, host string) (all []Stray, err error) {
+	err = errors.ErrUnsupported
+	for _, sys := range s.all {
+		if sys.Strays == nil {
+			continue
+		}
+		some, failed := sys.Strays(ctx, host)
+		if failed != nil {
+			return nil, fmt.Errorf("%s: %w", sys.Name, failed)
+		}
+		all, err = append(all, some...), nil
+	}
+	return all, err
 }
 
 // Close lets go of every system.

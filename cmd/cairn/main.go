@@ -129,7 +129,7 @@ embedded cloud, which needs nothing but this program.
 	root.AddCommand(
 		a.validateCommand(), a.planCommand(), a.applyCommand(), a.destroyCommand(),
 		a.outputCommand(), a.stateCommand(), a.historyCommand(), a.rollbackCommand(),
-		a.forceUnlockCommand(), a.importCommand(), a.initCommand(), a.convertCommand(), a.gcCommand(), a.fmtCommand(), a.docsCommand(), a.consoleCommand(),
+		a.forceUnlockCommand(), a.importCommand(), a.adoptCommand(), a.initCommand(), a.convertCommand(), a.gcCommand(), a.fmtCommand(), a.docsCommand(), a.consoleCommand(),
 		a.showCommand(), a.graphCommand(), a.driftCommand(), a.netCommand(), a.explainCommand(), a.hostCommand(), a.actionCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
