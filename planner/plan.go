@@ -242,6 +242,9 @@ func (w *walk) instance(i lang.Instance) hcl.Diagnostics {
 			p = id
 		}
 	}
+	if p != nil && c.Imported == "" && slices.ContainsFunc(w.opt.Adopt, func(x Adoption) bool { return x.To == i.Addr }) {
+		diags = append(diags, problem(fmt.Sprintf("%s has an object already", i.Addr), fmt.Sprintf("Its id is %s. Import under another address, or have cairn forget that one first: `cairn state rm %s`.", p.record.ID, i.Addr), &c.Range))
+	}
 	if p != nil {
 		p.met = true
 		c.record, c.Moved = p.record, p.moved

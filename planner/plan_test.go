@@ -366,6 +366,13 @@ func TestImport(t *testing.T) {
 	if _, diags := l.tryPlan(config+block("b")+"import {\n to = thing.b\n id = \"nobody\"\n}\n", planner.Options{}); !diags.HasErrors() {
 		t.Error("an import of nothing was taken")
 	}
+	again, err := address.Parse("thing.a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, diags := l.tryPlan(config, planner.Options{Adopt: []planner.Adoption{{To: again, ID: "foreign-1"}}}); !diags.HasErrors() {
+		t.Error("an address with an object took another one")
+	}
 }
 
 // What was changed behind cairn's back is seen, told, and put right or adopted.

@@ -18,19 +18,22 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/cairncloud/cairn/lab"
 )
 
 // guestCommands are those of stories whose hosts run guests.
 func guestCommands() map[string]command {
 	return map[string]command{
-		"hostof":  {usage: "hostof INSTANCE", run: hostOf, not: fails},
-		"console": {usage: "console INSTANCE", run: console, not: fails},
-		"booted":  {usage: "booted INSTANCE [within D]", run: booted},
-		"ask":     {usage: "ask FROM ADDRESS COMMAND...", run: ask, not: fails},
-		"virsh":   {usage: "virsh HOST ARGS...", run: virsh, not: fails},
-		"domains": {usage: "domains", run: domains},
-		"cut-off": {usage: "cut-off N cairn ARGS...", run: cutOff},
+		"hostof":   {usage: "hostof INSTANCE", run: hostOf, not: fails},
+		"console":  {usage: "console INSTANCE", run: console, not: fails},
+		"booted":   {usage: "booted INSTANCE [within D]", run: booted},
+		"ask":      {usage: "ask FROM ADDRESS COMMAND...", run: ask, not: fails},
+		"virsh":    {usage: "virsh HOST ARGS...", run: virsh, not: fails},
+		"domains":  {usage: "domains", run: domains},
+		"handmade": {usage: "handmade HOST NAME", run: handMade},
+		"cut-off":  {usage: "cut-off N cairn ARGS...", run: cutOff},
 	}
 }
 
@@ -94,7 +97,11 @@ func hostOf(c call) (string, error) {
 
 // said is what a guest has written on its console.
 func (s *story) said(g guest) (string, error) {
-	b, err := os.ReadFile(filepath.Join(s.lab.Pool(g.host), "console-"+g.uuid+".log"))
+	at := s.consoles[g.uuid]
+	if at == "" {
+		at = filepath.Join(s.lab.Pool(g.host), "console-"+g.uuid+".log")
+	}
+	b, err := os.ReadFile(at)
 	return string(b), err
 }
 
@@ -247,3 +254,63 @@ func cutOff(c call) (string, error) {
 	}
 	return last + "\n", nil
 }
+
+// handMade makes a machine as somebody would without cairn: two disks in files, a card
+// in a bridge of the host's own, and one in QEMU's. It and its bridge go with the story.
+func handMade(c call) (string, error) {
+	words, err := c.need(2)
+	if err != nil || c.done() != nil {
+		return "", errUsage
+	}
+	host, name := words[0], words[1]
+	root, data, said := c.ts.MkAbs(name+".qcow2"), c.ts.MkAbs(name+".img"), c.ts.MkAbs(name+".console")
+	for _, argv := range [][]string{
+		{"cp", filepath.Join(c.lab.Dir, "images", "guest.qcow2"), root},
+		{"truncate", "-s", "64M", data},
+	} {
+		if out, err := exec.CommandContext(c.ctx, argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			return "", fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	bridge, err := c.lab.In(host, "sh", "-c", "ip link show "+ownBridge+" >/dev/null 2>&1 || ip link add "+ownBridge+" type bridge; ip link set "+ownBridge+" up")
+	if err != nil {
+		return "", err
+	}
+	if out, err := exec.CommandContext(c.ctx, bridge[0], bridge[1:]...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	id := uuid.NewString()
+	form := fmt.Sprintf(`<domain type='qemu'><name>%[1]s</name><uuid>%[2]s</uuid><memory unit='MiB'>192</memory><vcpu>1</vcpu>
+<os><type arch='x86_64' machine='pc'>hvm</type><boot dev='hd'/></os><features><acpi/></features>
+<devices>
+<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%[4]s'/><target dev='vdb' bus='virtio'/></disk>
+<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='%[3]s'/><target dev='vda' bus='virtio'/></disk>
+<interface type='bridge'><source bridge='%[5]s'/><model type='virtio'/></interface>
+<interface type='user'><model type='virtio'/></interface>
+<serial type='pty'><log file='%[6]s'/></serial>
+</devices></domain>`, name, id, root, data, ownBridge, said)
+	if err := os.WriteFile(c.ts.MkAbs(name+".xml"), []byte(form), 0o600); err != nil {
+		return "", err
+	}
+	story := c.story
+	if story.consoles == nil {
+		story.consoles = map[string]string{}
+	}
+	story.consoles[id] = said
+	c.ts.Defer(func() {
+		ctx := context.Background()
+		_, _ = story.lab.Virsh(ctx, host, "destroy", id) // cairn may have done all of it
+		_, _ = story.lab.Virsh(ctx, host, "undefine", id)
+		if gone, err := story.lab.In(host, "ip", "link", "del", ownBridge); err == nil {
+			_ = exec.CommandContext(ctx, gone[0], gone[1:]...).Run()
+		}
+	})
+	if _, err := c.lab.Virsh(c.ctx, host, "define", c.ts.MkAbs(name+".xml")); err != nil {
+		return "", err
+	}
+	_, err = c.lab.Virsh(c.ctx, host, "start", name)
+	return id + "\n", err
+}
+
+// ownBridge is a bridge of a host that nobody but its owner knows of.
+const ownBridge = "br-own"

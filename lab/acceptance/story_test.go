@@ -36,6 +36,8 @@ type story struct {
 	stacks  []string            // folders where something was applied
 	faulty  bool                // something was broken by it
 	logs    map[string]int64    // how long each log was when it began
+	// consoles of machines that were made by hand, by their UUIDs.
+	consoles map[string]string
 }
 
 type storyKey struct{}

@@ -51,6 +51,9 @@ func (d instances) create(ctx context.Context, w schema.World, want *resources.I
 			return nil, err
 		}
 	}
+	if err := h.put(ctx, h.Pools[0], domain.ConsoleLog(want.ID), nil); err != nil {
+		return nil, err
+	}
 	if err := d.tell(ctx, w, h, want); err != nil {
 		return nil, err
 	}
@@ -61,11 +64,8 @@ func (d instances) create(ctx context.Context, w schema.World, want *resources.I
 	return m, d.become(ctx, m, want)
 }
 
-// tell writes the disc that tells the guest who it is, and the file of its console.
+// tell writes the disc that tells the guest who it is.
 func (d *Driver) tell(ctx context.Context, w schema.World, h *host, i *resources.Instance) error {
-	if err := h.put(ctx, h.Pools[0], domain.ConsoleLog(i.ID), nil); err != nil {
-		return err
-	}
 	if !i.HasSeed() {
 		return nil
 	}

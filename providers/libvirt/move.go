@@ -96,8 +96,11 @@ func (d *Driver) tellThere(ctx context.Context, w schema.World, from, to *host, 
 		return err
 	}
 	log, err := from.read(ctx, from.Pools[0], domain.ConsoleLog(i.ID), mostConsole)
-	if err != nil || len(log) == 0 { // it may never have had one
+	if is(err, golibvirt.ErrNoStorageVol) {
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	return to.put(ctx, to.Pools[0], domain.ConsoleLog(i.ID), log)
 }

@@ -108,6 +108,12 @@ func (h *host) make(ctx context.Context, p cloud.Pool, b blank) error {
 	}
 	err = h.do(ctx, func(c *golibvirt.Libvirt) error {
 		_, err := c.StorageVolCreateXML(pool, text, 0)
+		if is(err, golibvirt.ErrOperationInvalid) { // a file is there that libvirt has not heard of
+			if err := c.StoragePoolRefresh(pool, 0); err != nil {
+				return err
+			}
+			_, err = c.StorageVolCreateXML(pool, text, 0)
+		}
 		return err
 	})
 	if is(err, golibvirt.ErrStorageVolExist) {
