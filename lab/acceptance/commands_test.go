@@ -171,15 +171,20 @@ func (c *call) exec(argv ...string) (string, error) {
 
 func cairn(c call) (string, error) {
 	c.remember(c.args)
-	argv := append([]string{"cairn"}, c.args...)
-	if c.as == lab.MachinesTCP { // hosts are reached from the fabric alone
-		inside, err := c.lab.In("fabric", argv...)
-		if err != nil {
-			return "", err
-		}
-		argv = inside
+	argv, err := c.ours(c.args)
+	if err != nil {
+		return "", err
 	}
 	return c.exec(argv...)
+}
+
+// ours is how cairn is run by the story.
+func (s *story) ours(args []string) ([]string, error) {
+	argv := append([]string{filepath.Join(s.bin, "cairn")}, args...)
+	if s.as != lab.MachinesTCP {
+		return argv, nil
+	}
+	return s.lab.In("fabric", argv...) // hosts are reached from there alone
 }
 
 // remember notes the folder of a stack that is applied, to destroy what is left of it.
@@ -692,7 +697,11 @@ func during(c call) (string, error) {
 		return "", err
 	}
 	defer seen.Close()
-	cmd := exec.CommandContext(c.ctx, filepath.Join(c.bin, "cairn"), args...)
+	argv, err := c.ours(args)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = c.ts.MkAbs("."), c.environ()
 	var out, errs strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &errs

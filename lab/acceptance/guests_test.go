@@ -221,7 +221,11 @@ func cutOff(c call) (string, error) {
 		return "", errUsage
 	}
 	c.remember(c.args)
-	cmd := exec.CommandContext(c.ctx, filepath.Join(c.bin, "cairn"), append(c.args, "-json")...)
+	argv, err := c.ours(append(c.args, "-json"))
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(c.ctx, argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = c.ts.MkAbs("."), c.environ()
 	out, err := cmd.StdoutPipe()
 	if err != nil {

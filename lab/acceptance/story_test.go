@@ -83,7 +83,12 @@ func (s *story) end(ctx context.Context) {
 	}
 	if s.t.Failed() {
 		for _, dir := range s.stacks {
-			cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "cairn"), "destroy", "-auto-approve")
+			argv, err := s.ours([]string{"destroy", "-auto-approve"})
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 			cmd.Dir, cmd.Env = dir, append(os.Environ(), s.env...)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				s.t.Logf("destroy what is left: %v\n%s", err, tail(string(out), 10))

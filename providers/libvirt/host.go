@@ -214,8 +214,11 @@ func (h *host) connect(ctx context.Context) (*link, error) {
 	defer cancel()
 	conn, err := dial(ctx, h.URI, h.Machine)
 	if err != nil {
+		var late net.Error
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
+		} else if errors.As(err, &late) && late.Timeout() { // it is a hair faster than ours
+			err = errSlow
 		}
 		return nil, err
 	}

@@ -23,12 +23,23 @@ func mute(t *testing.T) *host {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
+	var kept []net.Conn // else they are closed when nobody holds them
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		_ = l.Close()
+		<-ended
+		for _, c := range kept {
+			_ = c.Close()
+		}
+	})
 	go func() {
+		defer close(ended)
 		for {
-			if _, err := l.Accept(); err != nil {
+			c, err := l.Accept()
+			if err != nil {
 				return
 			}
+			kept = append(kept, c)
 		}
 	}()
 	return newHost(&cloud.Host{Name: "mute", URI: "qemu+unix:///system?socket=" + socket})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cairncloud/cairn/providers"
@@ -123,10 +124,73 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 			}
 		}
 	}
+	others := l.elsewhere(&have, w, s.host)
+	d.behind.Store(have.ID, others)
+	for _, other := range others {
+		lacks = append(lacks, providers.Difference{Attribute: "host", Thing: "host " + other, Says: "it still has something of the instance, from a move that was broken off"})
+	}
 	if len(lacks) > 0 {
 		return have, &providers.DiffersError{Differences: lacks}
 	}
 	return have, nil
+}
+
+// elsewhere lists the hosts besides its own that have something of an instance.
+func (l *look) elsewhere(i *resources.Instance, w schema.World, on string) (hosts []string) {
+	add := func(host string) {
+		if host != on && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
+		}
+	}
+	for _, s := range l.domains[i.ID] {
+		add(s.host)
+	}
+	files := local(i)
+	for _, x := range disksOf(i, w) {
+		if x.Volume != nil {
+			files = append(files, x.File)
+		}
+	}
+	for _, file := range files {
+		for _, host := range l.volumes[file] {
+			add(host)
+		}
+	}
+	return hosts
+}
+
+// tidy removes what a move that was broken off has left on the hosts where the last
+// look saw something of the instance.
+func (d instances) tidy(ctx context.Context, w schema.World, m *machine, i *resources.Instance) error {
+	seen, _ := d.behind.LoadAndDelete(i.ID)
+	hosts, _ := seen.([]string)
+	for _, name := range hosts {
+		if name == m.Name {
+			continue
+		}
+		h, err := d.host(name)
+		if err != nil {
+			return err
+		}
+		old, err := h.machine(ctx, i.ID)
+		switch {
+		case errors.Is(err, errNoDomain):
+		case err != nil:
+			return err
+		case old.running():
+			return fmt.Errorf("its guest runs on host %s and on host %s: stop the one that is wrong there", m.Name, name)
+		default:
+			if err := old.undefine(ctx); err != nil {
+				return err
+			}
+		}
+		was := *i
+		was.Host = name
+		if err := d.leave(ctx, w, h, &was); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remains tells of an instance that has no domain, while its files are on a host: its

@@ -46,6 +46,7 @@ type Driver struct {
 	now     *look      // from which ReadAll answers
 
 	sending sync.Map // *sync.Mutex by host and image: one upload at a time
+	behind  sync.Map // []string, hosts that had something of an instance that is elsewhere, by its id
 }
 
 // Open answers with the driver of a cloud's hosts. Images pass through the folder.

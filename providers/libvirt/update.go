@@ -46,6 +46,9 @@ func (d instances) update(ctx context.Context, w schema.World, have, want *resou
 			return m, err
 		}
 	}
+	if err := d.tidy(ctx, w, m, want); err != nil {
+		return m, err
+	}
 	if want.PowerState == resources.Shutoff { // then its devices change while it is off, whether the guest knows how or not
 		if err := d.become(ctx, m, want); err != nil {
 			return m, err
