@@ -11,6 +11,7 @@ import (
 
 	"github.com/cairncloud/cairn/lang"
 	"github.com/cairncloud/cairn/providers"
+	"github.com/cairncloud/cairn/resources/schema"
 )
 
 // busyPause is how long a watcher lets a run that is under way go on before it
@@ -105,26 +106,66 @@ func (w *watch) run(ctx context.Context, tell func(Drift)) error {
 		for _, p := range priors.sorted {
 			at.world.put(p.addr.String(), p.typ, p.record.ID, func() (cty.Value, error) { return priors.value(p) })
 		}
+		var some []*prior
 		for _, p := range priors.sorted {
 			if ids[p.record.ID] {
-				w.look(ctx, at, p, tell)
+				some = append(some, p)
 			}
 		}
+		reads, done := at.reads(some)
+		for _, p := range some {
+			w.look(at, p, reads(p.typ), tell)
+		}
+		done()
 	}
 }
 
+// fewObjects is how many objects of a type are read by a call each rather than all of
+// the type at once.
+const fewObjects = 4
+
+// reads answers with how objects of each type are read: by one look, where they are
+// many, until done.
+func (w *walk) reads(some []*prior) (of func(*schema.Type) func(any) (any, error), done func()) {
+	counts := map[*schema.Type]int{}
+	var many []*schema.Type
+	for _, p := range some {
+		if counts[p.typ]++; counts[p.typ] == fewObjects+1 {
+			many = append(many, p.typ)
+		}
+	}
+	done, _ = w.oneLook(many) // a system that can't be looked at says so when it is read
+	all := map[*schema.Type]func(any) (any, error){}
+	for _, t := range many {
+		if h := w.site.Systems.For(t.Name); h != nil && h.CanReadAll() {
+			if read, err := h.ReadAll(w.ctx, w.world); err == nil {
+				all[t] = read
+			}
+		}
+	}
+	return func(t *schema.Type) func(any) (any, error) {
+		if read := all[t]; read != nil {
+			return read
+		}
+		h := w.site.Systems.For(t.Name)
+		if h == nil || h.Kept() {
+			return nil
+		}
+		return func(o any) (any, error) { return h.Read(w.ctx, w.world, o) }
+	}, done
+}
+
 // look reads one object and tells when it has become another.
-func (w *watch) look(ctx context.Context, at *walk, p *prior, tell func(Drift)) {
-	h := w.site.Systems.For(p.typ.Name)
+func (w *watch) look(at *walk, p *prior, read func(any) (any, error), tell func(Drift)) {
 	before, err := at.priors.recorded(p)
-	if h == nil || h.Kept() || err != nil {
+	if read == nil || err != nil {
 		return
 	}
 	object, err := p.typ.ToGo(before)
 	if err != nil {
 		return
 	}
-	object, err = h.Read(ctx, at.world, object)
+	object, err = read(object)
 	d := Drift{Address: p.addr, Type: p.typ, Before: before}
 	var differs *providers.DiffersError
 	switch {

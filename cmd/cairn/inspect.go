@@ -69,7 +69,7 @@ func (a *app) watch(ctx context.Context, s *lang.Stack) error {
 	view := planView{a.out, styleOf(a.out, a.noColor)}
 	err = planner.Watch(ctx, site, s, view.happened)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return errors.New("nothing in this cloud can be watched: the embedded cloud changes only when cairn changes it. Name an ovn block in cloud.hcl, or use `cairn drift` without -watch")
+		return errors.New("nothing in this cloud can be watched: the embedded cloud changes only when cairn changes it. Name an ovn block or real hosts in cloud.hcl, or use `cairn drift` without -watch")
 	}
 	return err
 }
