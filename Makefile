@@ -31,6 +31,7 @@ bench-ovn: ## the OVN driver on a real ovsdb-server, beside the bare library
 
 bench-libvirt: ## the libvirt driver on a host of the lab, beside the bare library; needs Linux and root
 	$(GO) run ./lab/cairn-lab with $(GO) test -run '^$$' -bench BenchmarkDefine -benchtime 1x -timeout 30m ./providers/libvirt
+	$(GO) run ./lab/cairn-lab with $(GO) test -run '^$$' -bench FirstPing -benchtime 3x ./lab/acceptance
 
 fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzParse -fuzztime 30s ./resources/address

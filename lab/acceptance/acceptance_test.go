@@ -93,7 +93,7 @@ func says(t *testing.T, file, word string) bool {
 }
 
 // build makes the programs that stories run, in a folder.
-func build(t *testing.T) string {
+func build(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	cmd := exec.Command("go", "build", "-o", dir+"/", "github.com/cairncloud/cairn/cmd/cairn", "github.com/cairncloud/cairn/lab/cairn-lab")
