@@ -34,7 +34,8 @@ type Event struct {
 	Step    int64
 	Err     error
 	Elapsed time.Duration
-	Done    int // steps that have ended
+	Says    string // how far a step has come that goes on
+	Done    int    // steps that have ended
 	Total   int
 }
 
@@ -44,6 +45,7 @@ type EventKind string
 // The kinds of events.
 const (
 	StepStarted EventKind = "started"
+	StepGoesOn  EventKind = "goes on"
 	StepDone    EventKind = "done"
 	StepFailed  EventKind = "failed"
 	StepSkipped EventKind = "skipped"
@@ -142,6 +144,7 @@ type execution struct {
 	revised   map[*lang.Block]bool
 	calls     chan call
 	answers   chan answer
+	told      chan told
 	busy      int
 	open      int // vertices without an end
 	ends      []ended
@@ -164,6 +167,7 @@ func (e *execution) loop() error {
 	e.next, e.waits = e.links()
 	e.poisoned, e.revised = map[int]bool{}, map[*lang.Block]bool{}
 	e.calls, e.answers = make(chan call), make(chan answer, e.opt.Parallelism)
+	e.told = make(chan told, e.opt.Parallelism)
 	defer close(e.calls)
 	quit := make(chan struct{})
 	defer close(quit)
@@ -270,6 +274,8 @@ func (e *execution) listen() error {
 	select {
 	case a := <-e.answers:
 		e.taken(a)
+	case t := <-e.told:
+		e.event(Event{Kind: StepGoesOn, Change: t.step.change, Part: string(t.step.part), Step: t.step.number, Says: t.text, Elapsed: t.after})
 	case <-stop:
 		e.halted = true
 	case <-e.ctx.Done():
@@ -283,6 +289,13 @@ func (e *execution) listen() error {
 		}
 	}
 	return nil
+}
+
+// told is how far a driver's call has come.
+type told struct {
+	step  *step
+	text  string
+	after time.Duration
 }
 
 // taken ends what a worker was asked to do.

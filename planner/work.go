@@ -213,6 +213,12 @@ func (e *execution) carryOut(ctx context.Context, k call) answer {
 	bounded, cancel := context.WithTimeout(ctx, k.timeout)
 	defer cancel()
 	began := time.Now()
+	bounded = providers.Hearing(bounded, func(text string) {
+		select {
+		case e.told <- told{k.step, text, time.Since(began)}:
+		default: // whoever shows it is busy: the next one will do
+		}
+	})
 	switch k.step.part {
 	case partCreate:
 		a.object, a.err = h.Create(bounded, k.world, k.want)

@@ -89,6 +89,9 @@ func (p jsonProgress) event(e planner.Event) {
 	switch e.Kind {
 	case planner.StepStarted:
 		p.jsonView.event("info", "apply_start", fmt.Sprintf("%s: %s begins", e.Change.Address, e.Part), map[string]any{"hook": hook})
+	case planner.StepGoesOn:
+		hook["elapsed_seconds"] = e.Elapsed.Seconds()
+		p.jsonView.event("info", "apply_progress", fmt.Sprintf("%s: %s", e.Change.Address, e.Says), map[string]any{"hook": hook})
 	case planner.StepDone:
 		hook["elapsed_seconds"] = e.Elapsed.Seconds()
 		p.jsonView.event("info", "apply_complete", fmt.Sprintf("%s: %s", e.Change.Address, done(e)), map[string]any{"hook": hook})

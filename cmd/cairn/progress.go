@@ -53,6 +53,8 @@ func (l *lineProgress) text(e planner.Event) string {
 		took = fmt.Sprintf(" after %s", e.Elapsed.Round(100*time.Millisecond))
 	}
 	switch e.Kind {
+	case planner.StepGoesOn:
+		return fmt.Sprintf("%s%s: %s%s", l.dim(fmt.Sprintf("[%d/%d] ", e.Done, e.Total)), e.Change.Address, e.Says, took)
 	case planner.StepDone:
 		return fmt.Sprintf("%s%s: %s%s", l.dim(fmt.Sprintf("[%d/%d] ", e.Done, e.Total)), e.Change.Address, done(e), took)
 	case planner.StepFailed:
@@ -99,8 +101,12 @@ func newBar(w io.Writer, lines *lineProgress) *bar {
 }
 
 func (b *bar) event(e planner.Event) {
-	if e.Kind == planner.StepStarted {
+	switch e.Kind {
+	case planner.StepStarted:
 		b.doing = fmt.Sprintf("%s %s", e.Part, e.Change.Address)
+		return
+	case planner.StepGoesOn:
+		b.doing = fmt.Sprintf("%s: %s", e.Change.Address, e.Says)
 		return
 	}
 	if text := b.lines.text(e); text != "" {

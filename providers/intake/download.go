@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cairncloud/cairn/providers"
 )
 
 // A download is of one file, whose bytes so far are in NAME.part. NAME.from says
@@ -251,9 +253,12 @@ func (d *download) body(ctx context.Context, cancel context.CancelCauseFunc, fro
 	dead := fmt.Errorf("nothing came for %s", d.Idle)
 	timer := time.AfterFunc(d.Idle, func() { cancel(dead) })
 	defer timer.Stop()
+	copied := providers.NewBytes("fetching", d.of.Size)
+	copied.At = d.at
 	b := make([]byte, 256<<10)
 	for {
 		n, err := from.Read(b)
+		copied.Add(ctx, n)
 		timer.Reset(d.Idle)
 		if d.at+int64(n) > d.Bytes {
 			return final{d.tooLarge()}

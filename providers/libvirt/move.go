@@ -12,6 +12,7 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/providers/libvirt/domain"
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
@@ -384,6 +385,9 @@ func (m *machine) migrate(ctx context.Context, peer string, runs, kept *libvirtx
 		defer cancel()
 		_ = m.call(ctx, func(c *golibvirt.Libvirt) error { return c.DomainAbortJob(m.dom) }) // else it ends by itself
 	})
+	shown, hide := context.WithCancel(ctx)
+	go m.show(shown)
+	defer hide()
 	// The call itself goes on until the guest is here or there.
 	err = m.call(context.WithoutCancel(ctx), func(c *golibvirt.Libvirt) error {
 		if how != nil && how.MaxDowntimeMS > 0 {
@@ -401,4 +405,18 @@ func (m *machine) migrate(ctx context.Context, peer string, runs, kept *libvirtx
 		}
 	}
 	return err
+}
+
+// show tells how far a move has come, until the context ends.
+func (m *machine) show(ctx context.Context) {
+	for pause(ctx, providers.Often) {
+		var copied, left uint64
+		err := m.call(ctx, func(c *golibvirt.Libvirt) (err error) {
+			_, _, _, _, copied, left, _, _, _, _, _, _, err = c.DomainGetJobInfo(m.dom)
+			return err
+		})
+		if all := copied + left; err == nil && all > 0 {
+			providers.Tell(ctx, "moving, %d %% of %.1f GiB copied", 100*copied/all, float64(all)/gib)
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 	"libvirt.org/go/libvirtxml"
 
+	"github.com/cairncloud/cairn/providers"
 	"github.com/cairncloud/cairn/resources/cloud"
 )
 
@@ -131,6 +132,7 @@ func (h *host) fill(ctx context.Context, p cloud.Pool, name string, from io.Read
 	if err != nil {
 		return err
 	}
+	from = providers.Telling(ctx, fmt.Sprintf("sending %s to host %s", name, h.Name), size, from)
 	err = h.do(ctx, func(c *golibvirt.Libvirt) error {
 		v, err := c.StorageVolLookupByName(pool, name)
 		if err != nil {
