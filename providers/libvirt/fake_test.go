@@ -178,3 +178,15 @@ func ask(t *testing.T, h *host) error {
 		return err
 	})
 }
+
+// reach tries to call a host, and holds what comes of it to what should be said; "":
+// it works.
+func reach(t *testing.T, uri string, m cloud.Machine, says string) {
+	t.Helper()
+	h := newHost(&cloud.Host{Name: "h", URI: uri, Machine: m})
+	defer h.close()
+	err := ask(t, h)
+	if says == "" && err != nil || says != "" && (err == nil || err.Error() != "host h: connect "+uri+": "+says) {
+		t.Errorf("got:  %v\nwant: host h: connect %s: %s", err, uri, says)
+	}
+}

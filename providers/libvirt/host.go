@@ -263,8 +263,8 @@ func unopened(err error) error {
 	switch {
 	case errors.Is(err, golibvirt.ErrInterrupted):
 		return fmt.Errorf("%w before it answered: does its log say why? A port of TLS, a server of another kind and one that is full (max_clients) do so", errClosed)
-	case is(err, golibvirt.ErrAuthFailed), is(err, golibvirt.ErrAuthUnavailable):
-		return fmt.Errorf("%w: it wants a user and a password, which cairn has not: say auth_tcp, auth_tls or auth_unix_rw = \"none\" in its libvirtd.conf, and let nobody but cairn reach it", err)
+	case strings.Contains(err.Error(), "authentication required"):
+		return fmt.Errorf("%w: cairn has no user and password for it: say auth_tcp, auth_tls or auth_unix_rw = \"none\" in its libvirtd.conf, and let nobody but cairn reach it", err)
 	}
 	return err
 }
