@@ -85,6 +85,9 @@ func (l Limits) Fetch(ctx context.Context, image *resources.Image, dir string) (
 			return nil, err
 		}
 		if err := l.take(ctx, image, name); err != nil {
+			if !there(name + ".part") { // nothing to go on with
+				err = errors.Join(err, held.remove())
+			}
 			return nil, errors.Join(err, held.release())
 		}
 		shared, err := held.share()

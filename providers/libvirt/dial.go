@@ -2,22 +2,20 @@ package libvirt
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
-
-	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/knownhosts"
+	"syscall"
 
 	"github.com/cairncloud/cairn/resources/cloud"
 )
 
 // socketPath is where libvirtd listens on its own machine.
 const socketPath = "/run/libvirt/libvirt-sock"
+
+const noSocket = "is libvirtd running there? Where virtqemud is instead, add ?socket=/run/libvirt/virtqemud-sock to the uri"
 
 // The ports of libvirtd, and of SSH.
 const (
@@ -36,12 +34,11 @@ func dial(ctx context.Context, uri string, m cloud.Machine) (net.Conn, error) {
 	if path == "" {
 		path = socketPath
 	}
-	var d net.Dialer
 	switch u.Scheme {
 	case "qemu", "qemu+unix":
-		return d.DialContext(ctx, "unix", path)
+		return dialPlain(ctx, "unix", path, noSocket)
 	case "qemu+tcp":
-		return d.DialContext(ctx, "tcp", address(u, portTCP))
+		return dialPlain(ctx, "tcp", address(u, portTCP), "does libvirtd run there with --listen and listen_tcp = 1?")
 	case "qemu+tls":
 		return dialTLS(ctx, u, m)
 	case "qemu+ssh":
@@ -57,80 +54,14 @@ func address(u *url.URL, port string) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// dialTLS trusts the authority that the cloud file names, and the host's name.
-func dialTLS(ctx context.Context, u *url.URL, m cloud.Machine) (net.Conn, error) {
-	pem, err := os.ReadFile(m.CA)
-	if err != nil {
-		return nil, err
+// dialPlain connects, and says what to do where nobody listens.
+func dialPlain(ctx context.Context, network, at, remedy string) (net.Conn, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, at)
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return nil, fmt.Errorf("nobody listens at %s: %s", at, remedy)
+	case errors.Is(err, os.ErrPermission):
+		return nil, fmt.Errorf("%w: run cairn as root, or as a user of the group libvirt", err)
 	}
-	conf := &tls.Config{RootCAs: x509.NewCertPool(), ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
-	if !conf.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", m.CA)
-	}
-	if m.Cert != "" {
-		own, err := tls.LoadX509KeyPair(m.Cert, m.Key)
-		if err != nil {
-			return nil, err
-		}
-		conf.Certificates = []tls.Certificate{own}
-	}
-	conn, err := (&tls.Dialer{Config: conf}).DialContext(ctx, "tcp", address(u, portTLS))
-	if err != nil {
-		return nil, err
-	}
-	// libvirtd says in one byte whether it trusts us, and else hangs up.
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	verdict := make([]byte, 1)
-	if _, err := conn.Read(verdict); err != nil || verdict[0] != 1 {
-		return nil, errors.Join(errors.New("it does not trust our certificate"), conn.Close())
-	}
-	return conn, nil
+	return conn, err
 }
-
-// dialSSH goes through the SSH server of a host to libvirtd's socket there.
-func dialSSH(ctx context.Context, u *url.URL, path string, m cloud.Machine) (net.Conn, error) {
-	known, err := knownhosts.New(m.KnownHosts)
-	if err != nil {
-		return nil, err
-	}
-	conf := &ssh.ClientConfig{User: u.User.Username(), HostKeyCallback: known}
-	if conf.User == "" {
-		conf.User = "root"
-	}
-	if m.SSHKey != "" {
-		pem, err := os.ReadFile(m.SSHKey)
-		if err != nil {
-			return nil, err
-		}
-		key, err := ssh.ParsePrivateKey(pem)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", m.SSHKey, err)
-		}
-		conf.Auth = append(conf.Auth, ssh.PublicKeys(key))
-	}
-	raw, err := (&net.Dialer{}).DialContext(ctx, "tcp", address(u, portSSH))
-	if err != nil {
-		return nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
-	defer stop()
-	conn, channels, requests, err := ssh.NewClientConn(raw, address(u, portSSH), conf)
-	if err != nil {
-		return nil, errors.Join(err, raw.Close())
-	}
-	client := ssh.NewClient(conn, channels, requests)
-	stream, err := client.Dial("unix", path)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s there: %w", path, err), client.Close())
-	}
-	return tunnel{stream, client}, nil
-}
-
-// tunnel is a stream through SSH that takes its connection with it.
-type tunnel struct {
-	net.Conn
-	client *ssh.Client
-}
-
-func (t tunnel) Close() error { return errors.Join(t.Conn.Close(), t.client.Close()) }

@@ -42,7 +42,7 @@ func (d *Driver) learn(ctx context.Context, h *host) error {
 			return err
 		}
 		if version < oldest {
-			return fmt.Errorf("its libvirt is %s, and %s is the oldest that is understood", number(version), number(oldest))
+			return fmt.Errorf("its libvirt is %s, and %s is the oldest that is understood: upgrade it", number(version), number(oldest))
 		}
 		text, err := c.ConnectGetCapabilities()
 		if err != nil {

@@ -45,7 +45,7 @@ func (d *Driver) fetch(ctx context.Context, i *resources.Image) (err error) {
 	}
 	info, err := intake.Convert(ctx, source.Path, to, i.DiskFormat, diskimage.QCOW2)
 	if err != nil {
-		return err
+		return errors.Join(err, os.Remove(note))
 	}
 	i.SizeBytes, i.VirtualSize = int(source.Size), int(info.VirtualSize)
 	return nil

@@ -45,7 +45,24 @@ func (d *Driver) fits(ctx context.Context, l *look, i *resources.Instance) error
 	if h.Machine.Bridge == "" && len(portsOf(i)) > 0 {
 		return schema.Problem{Code: "CRN-VER", Attribute: "networks", Summary: fmt.Sprintf("Host %s has no bridge for network cards", i.Host), Detail: "Say bridge in its block of the cloud file, such as br-int."}
 	}
+	if err := twins(i); err != nil {
+		return err
+	}
 	return h.runs(ctx, i)
+}
+
+// twins reports two network cards with one MAC, as ports of two networks can have
+// it: a card of a domain is known by its MAC.
+func twins(i *resources.Instance) error {
+	has := map[resources.MAC]bool{}
+	for n, x := range i.Networks {
+		if has[x.MAC] && x.MAC.IsValid() {
+			return schema.Problem{Code: "CRN-VER", Attribute: fmt.Sprintf("networks[%d]", n), Summary: fmt.Sprintf("The instance has two network cards with the MAC %s", x.MAC),
+				Detail: "On a host a card is known by its MAC. Give one of its ports another mac_address, or leave that to cairn."}
+		}
+		has[x.MAC] = true
+	}
+	return nil
 }
 
 // runs reports a machine type or a CPU model that a host can't give a guest. A host

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -56,7 +57,7 @@ type probe struct {
 // link is one connection.
 type link struct {
 	*golibvirt.Libvirt
-	conn net.Conn
+	conn *packets
 }
 
 func newHost(h *cloud.Host) *host {
@@ -103,6 +104,9 @@ func (h *host) call(ctx context.Context, f func(c *golibvirt.Libvirt) error) err
 			err = h.watched(ctx, l, f)
 		}
 	}
+	if errors.Is(err, errClosed) {
+		err = unreachable{h.Name, fmt.Errorf("%w: was its libvirtd stopped, or is it full (max_clients)?", err)}
+	}
 	return err
 }
 
@@ -112,7 +116,7 @@ func lost(err error) bool {
 	return errors.Is(err, golibvirt.ErrInterrupted) || errors.Is(err, errUnreachable) || errors.Is(err, errClosed) || errors.As(err, &net)
 }
 
-var errClosed = errors.New("the connection was closed")
+var errClosed = errors.New("it closed the connection")
 
 // watched has a call on a link, which then is idle again, or closed.
 func (h *host) watched(ctx context.Context, l *link, f func(c *golibvirt.Libvirt) error) error {
@@ -132,10 +136,22 @@ func (h *host) watched(ctx context.Context, l *link, f func(c *golibvirt.Libvirt
 		case err := <-done:
 			if lost(err) || !l.IsConnected() {
 				_ = l.conn.Close()
-				if err != nil && !errors.Is(err, errClosed) && !errors.Is(err, golibvirt.ErrInterrupted) {
-					return unreachable{h.Name, err}
+				switch why := l.conn.broken(); {
+				case err == nil || errors.Is(err, errClosed):
+					return err
+				case errors.Is(why, errClosed):
+					return why
+				case why != nil:
+					return h.lose(why)
+				case errors.Is(err, golibvirt.ErrInterrupted):
+					return errClosed
 				}
-				return err
+				return unreachable{h.Name, err}
+			}
+			if garbled(err) {
+				_ = l.conn.Close()
+				what, _, _ := strings.Cut(err.Error(), " - read") // what follows are the bytes
+				return h.lose(fmt.Errorf("its answer can't be understood: %s", what))
 			}
 			h.give(l)
 			return err
@@ -152,6 +168,10 @@ func (h *host) watched(ctx context.Context, l *link, f func(c *golibvirt.Libvirt
 		}
 	}
 }
+
+// garbled reports whether an answer is not in the form that the protocol has for it.
+// The library keeps the type of that error to itself.
+func garbled(err error) bool { return err != nil && strings.HasPrefix(err.Error(), "xdr:") }
 
 // take answers with a connection of the host's; fresh says that it is new.
 func (h *host) take(ctx context.Context) (l *link, fresh bool, err error) {
@@ -207,7 +227,7 @@ func (h *host) dial(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-var errSlow = errors.New("it does not answer")
+var errSlow = fmt.Errorf("it does not answer within %v", dialTime)
 
 func (h *host) connect(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, dialTime, errSlow)
@@ -222,20 +242,34 @@ func (h *host) connect(ctx context.Context) (*link, error) {
 		}
 		return nil, err
 	}
-	l := &link{golibvirt.NewWithDialer(dialers.NewAlreadyConnected(conn)), conn}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	err = l.ConnectToURI(golibvirt.QEMUSystem)
-	if !stop() && err == nil {
-		err = errSlow
+	framed := newPackets(conn, packetTime)
+	l := &link{golibvirt.NewWithDialer(dialers.NewAlreadyConnected(framed)), framed}
+	opened := make(chan error, 1)
+	go func() { opened <- l.ConnectToURI(golibvirt.QEMUSystem) }()
+	select {
+	case err = <-opened:
+	case <-ctx.Done(): // what the library waits for may never come, even when its connection ends
+		err = context.Cause(ctx)
 	}
 	if err != nil {
-		_ = conn.Close()
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
+		_ = framed.Close()
+		if why := framed.broken(); why != nil {
+			err = why
 		}
-		return nil, err
+		return nil, unopened(err)
 	}
 	return l, nil
+}
+
+// unopened says what to do about a server that lets nobody in.
+func unopened(err error) error {
+	switch {
+	case errors.Is(err, golibvirt.ErrInterrupted):
+		return fmt.Errorf("%w before it answered: does its log say why? A port of TLS, a server of another kind and one that is full (max_clients) do so", errClosed)
+	case strings.Contains(err.Error(), "authentication required"):
+		return fmt.Errorf("%w: cairn has no user and password for it: say auth_tcp, auth_tls or auth_unix_rw = \"none\" in its libvirtd.conf, and let nobody but cairn reach it", err)
+	}
+	return err
 }
 
 // probe begins to ask the host whether it is there, until stop.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"strings"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -33,13 +34,17 @@ func (h *host) pool(ctx context.Context, p cloud.Pool) (pool golibvirt.StoragePo
 		pool, err = c.StoragePoolLookupByName(poolName(p))
 		if is(err, golibvirt.ErrNoStoragePool) {
 			pool, err = definePool(c, p)
+			return unpooled(p, err)
+		}
+		if err == nil {
+			err = elsewhere(c, pool, p)
 		}
 		if err != nil {
 			return err
 		}
 		active, err := c.StoragePoolIsActive(pool)
 		if err == nil && active == 0 {
-			err = c.StoragePoolCreate(pool, 0)
+			err = unpooled(p, c.StoragePoolCreate(pool, 0))
 		}
 		return err
 	})
@@ -52,11 +57,11 @@ func (h *host) pool(ctx context.Context, p cloud.Pool) (pool golibvirt.StoragePo
 	return pool, nil
 }
 
+// definePool makes a pool and starts it, or leaves none.
 func definePool(c *golibvirt.Libvirt, p cloud.Pool) (pool golibvirt.StoragePool, err error) {
 	conf := libvirtxml.StoragePool{Type: string(p.Type), Name: poolName(p), Target: &libvirtxml.StoragePoolTarget{Path: p.Path}}
 	if p.Type == cloud.PoolLogical {
-		group := p.Path[strings.LastIndex(p.Path, "/")+1:]
-		conf.Source = &libvirtxml.StoragePoolSource{Name: group}
+		conf.Source = &libvirtxml.StoragePoolSource{Name: group(p)}
 	}
 	text, err := conf.Marshal()
 	if err != nil {
@@ -65,12 +70,60 @@ func definePool(c *golibvirt.Libvirt, p cloud.Pool) (pool golibvirt.StoragePool,
 	if pool, err = c.StoragePoolDefineXML(text, 0); err != nil {
 		return pool, err
 	}
+	defer func() {
+		if err != nil {
+			_ = c.StoragePoolUndefine(pool)
+		}
+	}()
 	if p.Type == cloud.PoolDir {
 		if err := c.StoragePoolBuild(pool, 0); err != nil {
 			return pool, err
 		}
 	}
+	if err := c.StoragePoolCreate(pool, 0); err != nil {
+		return pool, err
+	}
 	return pool, c.StoragePoolSetAutostart(pool, 1)
+}
+
+// group is the volume group of a pool.
+func group(p cloud.Pool) string { return path.Base(p.Path) }
+
+// elsewhere reports a pool of the name whose storage is not that of the cloud file:
+// paths of disks would lead nowhere.
+func elsewhere(c *golibvirt.Libvirt, pool golibvirt.StoragePool, p cloud.Pool) error {
+	text, err := c.StoragePoolGetXMLDesc(pool, 0)
+	if err != nil {
+		return err
+	}
+	var form libvirtxml.StoragePool
+	if err := form.Unmarshal(text); err != nil {
+		return err
+	}
+	at := ""
+	switch {
+	case p.Type == cloud.PoolLogical && form.Source != nil:
+		at = path.Join(path.Dir(path.Clean(p.Path)), form.Source.Name)
+	case form.Target != nil:
+		at = form.Target.Path
+	}
+	if form.Type == string(p.Type) && at == path.Clean(p.Path) {
+		return nil
+	}
+	return fmt.Errorf("the host has it as %s %s, and the cloud file says %s %s: mend that, or have the host forget it (virsh pool-destroy %s, then pool-undefine; its files stay)", form.Type, at, p.Type, p.Path, pool.Name)
+}
+
+// unpooled says what to do where a pool can't be started.
+func unpooled(p cloud.Pool, err error) error {
+	var e golibvirt.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	remedy := "can there be a folder " + p.Path + " on it?"
+	if p.Type == cloud.PoolLogical {
+		remedy = "has it lvm2, and a volume group " + group(p) + " (vgs)?"
+	}
+	return fmt.Errorf("%s: %s", strings.TrimSpace(e.Message), remedy)
 }
 
 // A blank is a volume of a pool that is to be made.

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	golibvirt "github.com/digitalocean/go-libvirt"
@@ -96,12 +97,22 @@ func (d *Driver) start(ctx context.Context, m *machine) error {
 	}
 	err := m.do(ctx, func(c *golibvirt.Libvirt) error {
 		_, err := c.DomainCreateWithFlags(m.dom, uint32(golibvirt.DomainStartPaused))
-		return err
+		return unbridged(err)
 	})
 	if err := m.faster(ctx, err, m.running); err != nil {
 		return err
 	}
 	return m.refresh(ctx)
+}
+
+// unbridged says what to do where the bridge of a network card is missing. Nobody can
+// ask for it before: libvirt tells the interfaces of its machine, and not those of the
+// namespace that it may run in.
+func unbridged(err error) error {
+	if err != nil && (strings.Contains(err.Error(), "Cannot get interface MTU on") || strings.Contains(err.Error(), "to OVS bridge")) {
+		return fmt.Errorf("%w: is that bridge there? Make it, or say another bridge in the host's block of the cloud file", err)
+	}
+	return err
 }
 
 // run starts a guest, waits until its ports carry packets, and lets it go.

@@ -70,7 +70,7 @@ func startServers(t testing.TB) [2]*server {
 		pair, servers.idle = servers.idle[n-1], servers.idle[:n-1]
 	} else {
 		for i := range pair {
-			s, err := startServer()
+			s, err := startServer("")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,8 +88,23 @@ func startServers(t testing.TB) [2]*server {
 	return pair
 }
 
-// startServer starts one more. Called under servers.mu.
-func startServer() (_ *server, err error) {
+// startListener starts a server that takes calls from the machine's network, as these
+// lines of its libvirtd.conf say. It runs no guests.
+func startListener(t testing.TB, conf string) {
+	t.Helper()
+	if why := lacks(); why != "" {
+		t.Skip("the driver is not tried on a real libvirtd here: " + why)
+	}
+	servers.mu.Lock()
+	defer servers.mu.Unlock()
+	if _, err := startServer(conf); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startServer starts one more, with a network to itself unless it is to listen on the
+// machine's. Called under servers.mu.
+func startServer(listens string) (_ *server, err error) {
 	if servers.dir == "" {
 		if servers.dir, err = os.MkdirTemp("", "lv"); err != nil { // a socket's path is short
 			return nil, err
@@ -97,7 +112,14 @@ func startServer() (_ *server, err error) {
 	}
 	s := &server{dir: filepath.Join(servers.dir, fmt.Sprint(len(servers.all)))}
 	var sh strings.Builder
-	sh.WriteString("mount --make-rprivate / && ip link set lo up && ip link add br0 type bridge && ip link set br0 up")
+	sh.WriteString("mount --make-rprivate /")
+	daemon, spaces := "libvirtd --config=/etc/libvirt/libvirtd.conf --pid-file=/run/libvirt/libvirtd.pid", []string{"--mount", "--uts", "--pid"}
+	if listens == "" {
+		sh.WriteString(" && ip link set lo up && ip link add br0 type bridge && ip link set br0 up")
+		spaces = append(spaces, "--net")
+	} else {
+		daemon += " --listen"
+	}
 	for name, at := range folders {
 		for _, dir := range []string{filepath.Join(s.dir, name), at} {
 			if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -107,8 +129,8 @@ func startServer() (_ *server, err error) {
 		fmt.Fprintf(&sh, " && mount --bind %s %s", filepath.Join(s.dir, name), at)
 	}
 	// The shell is the first process of its namespace, and buries what guests leave.
-	sh.WriteString(" && { libvirtd --config=/etc/libvirt/libvirtd.conf --pid-file=/run/libvirt/libvirtd.pid & wait; }")
-	conf := "auth_unix_rw = \"none\"\nauth_unix_ro = \"none\"\nmax_clients = 500\nhost_uuid = \"c0ffee00-0000-4000-8000-" + fmt.Sprintf("%012x", len(servers.all)+1) + "\"\n"
+	sh.WriteString(" && { " + daemon + " & wait; }")
+	conf := "auth_unix_rw = \"none\"\nauth_unix_ro = \"none\"\nmax_clients = 500\nhost_uuid = \"c0ffee00-0000-4000-8000-" + fmt.Sprintf("%012x", len(servers.all)+1) + "\"\n" + listens
 	qemu := "user = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nremember_owner = 0\nsecurity_driver = \"none\"\ncgroup_controllers = [ ]\nnamespaces = [ ]\nstdio_handler = \"file\"\nseccomp_sandbox = 0\n"
 	if err := errors.Join(os.WriteFile(filepath.Join(s.dir, "etc", "libvirtd.conf"), []byte(conf), 0o600), os.WriteFile(filepath.Join(s.dir, "etc", "qemu.conf"), []byte(qemu), 0o600)); err != nil {
 		return nil, err
@@ -119,7 +141,7 @@ func startServer() (_ *server, err error) {
 			return nil, err
 		}
 	}
-	s.cmd = exec.Command("unshare", "--mount", "--uts", "--net", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "sh", "-c", sh.String())
+	s.cmd = exec.Command("unshare", append(spaces, "--fork", "--kill-child=KILL", "--mount-proc", "sh", "-c", sh.String())...)
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.cmd.Start(); err != nil {

@@ -40,7 +40,7 @@ func startCluster(t testing.TB) *cluster {
 		}
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		d := &database{TB: t, dir: dir, remote: "unix:" + filepath.Join(dir, "nb.sock")}
-		peer, db := "tcp:"+port(t), filepath.Join(dir, "nb.db")
+		peer, db := "tcp:"+providertest.FreePort(t), filepath.Join(dir, "nb.db")
 		if first == "" {
 			first = peer
 			d.run("ovsdb-tool", "create-cluster", db, "nbschema/ovn-nb.ovsschema", peer)

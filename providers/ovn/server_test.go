@@ -2,14 +2,7 @@ package ovn
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,105 +17,34 @@ import (
 	"github.com/cairncloud/cairn/resources/cloud"
 )
 
-// authority signs certificates into files.
-type authority struct {
-	testing.TB
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string
-}
-
-func newAuthority(t testing.TB, name string) *authority {
-	a := &authority{TB: t, dir: t.TempDir()}
-	a.cert, a.key = a.sign(name, nil, time.Now().Add(time.Hour))
-	a.file = filepath.Join(a.dir, name+".pem")
-	a.write(a.file, "CERTIFICATE", a.cert.Raw)
-	return a
-}
-
-func (a *authority) sign(name string, by *authority, until time.Time) (*x509.Certificate, *ecdsa.PrivateKey) {
-	a.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until,
-		IsCA: by == nil, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
-	parent, signer := template, key
-	if by != nil {
-		parent, signer = by.cert, by.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
-	if err != nil {
-		a.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		a.Fatal(err)
-	}
-	return cert, key
-}
-
-func (a *authority) write(path, kind string, der []byte) {
-	a.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		a.Fatal(err)
-	}
-}
-
-// issue writes a certificate and its key.
-func (a *authority) issue(name string, until time.Time) (cert, key string) {
-	a.Helper()
-	c, k := a.sign(name, a, until)
-	der, err := x509.MarshalECPrivateKey(k)
-	if err != nil {
-		a.Fatal(err)
-	}
-	cert, key = filepath.Join(a.dir, name+".cert"), filepath.Join(a.dir, name+".key")
-	a.write(cert, "CERTIFICATE", c.Raw)
-	a.write(key, "EC PRIVATE KEY", der)
-	return cert, key
-}
-
-// port is a free one of loopback.
-func port(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours, theirs := providertest.NewAuthority(t, "ours"), providertest.NewAuthority(t, "theirs")
 	serve := func(cert, key, ca string) string {
-		where := port(t)
+		where := providertest.FreePort(t)
 		host, number, _ := net.SplitHostPort(where)
 		startDatabase(t, "--remote=pssl:"+number+":"+host, "--certificate="+cert, "--private-key="+key, "--ca-cert="+ca)
 		return "ssl:" + where
 	}
 	later, gone := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
-	cert, key := ours.issue("server", later)
-	good := serve(cert, key, ours.file)
-	cert, key = ours.issue("old", gone)
-	expired := serve(cert, key, ours.file)
-	own, ownKey := ours.issue("client", later)
-	old, oldKey := ours.issue("client-old", gone)
-	stranger, strangerKey := theirs.issue("stranger", later)
+	cert, key := ours.Issue("server", later)
+	good := serve(cert, key, ours.File)
+	cert, key = ours.Issue("old", gone)
+	expired := serve(cert, key, ours.File)
+	own, ownKey := ours.Issue("client", later)
+	old, oldKey := ours.Issue("client-old", gone)
+	stranger, strangerKey := theirs.Issue("stranger", later)
 	for _, c := range []struct {
 		reason string
 		conf   cloud.OVN
 		says   string // "" when it works
 	}{
-		{"both sides are right", cloud.OVN{Northbound: []string{good}, CA: ours.file, Cert: own, Key: ownKey}, ""},
-		{"the second of two servers is well", cloud.OVN{Northbound: []string{"ssl:" + port(t), good}, CA: ours.file, Cert: own, Key: ownKey}, ""},
-		{"the server is of another CA", cloud.OVN{Northbound: []string{good}, CA: theirs.file, Cert: stranger, Key: strangerKey}, "is not signed by the CA of " + theirs.file},
-		{"the server's certificate has expired", cloud.OVN{Northbound: []string{expired}, CA: ours.file, Cert: own, Key: ownKey}, "its certificate has expired"},
-		{"our certificate has expired", cloud.OVN{Northbound: []string{good}, CA: ours.file, Cert: old, Key: oldKey}, "our certificate " + old + " has expired"},
-		{"the server does not trust us", cloud.OVN{Northbound: []string{good}, CA: ours.file, Cert: stranger, Key: strangerKey}, "connect " + good},
+		{"both sides are right", cloud.OVN{Northbound: []string{good}, CA: ours.File, Cert: own, Key: ownKey}, ""},
+		{"the second of two servers is well", cloud.OVN{Northbound: []string{"ssl:" + providertest.FreePort(t), good}, CA: ours.File, Cert: own, Key: ownKey}, ""},
+		{"the server is of another CA", cloud.OVN{Northbound: []string{good}, CA: theirs.File, Cert: stranger, Key: strangerKey}, "is not signed by the CA of " + theirs.File},
+		{"the server's certificate has expired", cloud.OVN{Northbound: []string{expired}, CA: ours.File, Cert: own, Key: ownKey}, "its certificate has expired"},
+		{"our certificate has expired", cloud.OVN{Northbound: []string{good}, CA: ours.File, Cert: old, Key: oldKey}, "our certificate " + old + " has expired"},
+		{"the server does not trust us", cloud.OVN{Northbound: []string{good}, CA: ours.File, Cert: stranger, Key: strangerKey}, "connect " + good},
 		{"no CA file", cloud.OVN{Northbound: []string{good}, CA: "/nowhere/ca.pem"}, "read the CA"},
 		{"no TLS there", cloud.OVN{Northbound: []string{"tcp:" + strings.TrimPrefix(good, "ssl:")}}, "wants ssl: in place of tcp:"},
 	} {
@@ -150,7 +72,7 @@ func TestUnsuitableServers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = mute.Close() })
 	for _, c := range []struct{ reason, endpoint, database, says string }{
-		{"nobody listens", "tcp:" + port(t), northbound, "connection refused"},
+		{"nobody listens", "tcp:" + providertest.FreePort(t), northbound, "connection refused"},
 		{"no such socket", "unix:/nowhere/nb.sock", northbound, "no such socket"},
 		{"a web server", "tcp:" + strings.TrimPrefix(web.URL, "http://"), northbound, "no OVSDB server"},
 		{"a server that says nothing", "tcp:" + mute.Addr().String(), northbound, "no answer within"},

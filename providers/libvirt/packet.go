@@ -1,0 +1,136 @@
+package libvirt
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// What is put up with of a server.
+const (
+	// mostPacket is how long a packet may be: twice what libvirt sends
+	// (VIR_NET_MESSAGE_MAX).
+	mostPacket = 64 << 20
+	// packetTime is how long a packet that has begun may take.
+	packetTime = 30 * time.Second
+)
+
+// headBytes is how long the head of a packet is: seven numbers, the packet's length
+// first and then the program.
+const headBytes = 28
+
+// The programs of libvirt's protocol (virnetprotocol.x, remote_protocol.x).
+const (
+	programRemote = 0x20008086
+	programQEMU   = 0x20008087
+)
+
+// packets is a connection that hands on packets of libvirt's protocol and nothing
+// else. The library makes room for whatever length a packet claims, and ends the
+// program over one that is too short.
+type packets struct {
+	net.Conn
+	within time.Duration
+
+	// Of whoever reads.
+	in     *bufio.Reader
+	head   []byte        // what of it is not handed on yet
+	left   uint32        // bytes of the body that are to come
+	waited time.Duration // for the packet, since it began
+
+	mu  sync.Mutex
+	why error
+}
+
+func newPackets(c net.Conn, within time.Duration) *packets {
+	return &packets{Conn: c, within: within, in: bufio.NewReader(c)}
+}
+
+// broken is why nothing is read any more, nil while that is the connection's own
+// business.
+func (c *packets) broken() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.why
+}
+
+func (c *packets) fail(why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.why == nil {
+		c.why = why
+	}
+	return c.why
+}
+
+func (c *packets) Read(p []byte) (n int, err error) {
+	if err := c.broken(); err != nil {
+		return 0, err
+	}
+	if len(c.head) == 0 && c.left == 0 {
+		if _, err := c.in.Peek(1); err != nil {
+			return 0, err
+		}
+		c.waited = 0
+		if err := c.timed(c.begin); err != nil {
+			return 0, err
+		}
+	}
+	if len(c.head) > 0 {
+		n = copy(p, c.head)
+		c.head = c.head[n:]
+		return n, nil
+	}
+	err = c.timed(func() error {
+		n, err = c.in.Read(p[:min(len(p), int(c.left))])
+		return err
+	})
+	c.left -= uint32(n)
+	if errors.Is(err, io.EOF) {
+		err = c.fail(errBrokenOff)
+	}
+	return n, err
+}
+
+var errBrokenOff = fmt.Errorf("%w in the middle of an answer", errClosed)
+
+// begin reads the head of a packet, and holds it to what can be one.
+func (c *packets) begin() error {
+	head := make([]byte, headBytes)
+	if _, err := io.ReadFull(c.in, head); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = c.fail(errBrokenOff)
+		}
+		return err
+	}
+	length, program := binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:])
+	switch {
+	case program != programRemote && program != programQEMU || length < headBytes:
+		return c.fail(fmt.Errorf("it does not speak libvirt's protocol (it says %q): is it another server's port?", head))
+	case length > mostPacket:
+		return c.fail(fmt.Errorf("it sends a packet of %d MiB, and %d is the limit: something is wrong with its libvirtd", length>>20, mostPacket>>20))
+	}
+	c.head, c.left = head, length-headBytes
+	return nil
+}
+
+// timed reads a piece of a packet, in what is left of the packet's time.
+func (c *packets) timed(read func() error) error {
+	began := time.Now()
+	timer := time.AfterFunc(c.within-c.waited, func() {
+		_ = c.fail(fmt.Errorf("it did not come to the end of an answer within %v: is the line to it too slow?", c.within))
+		_ = c.Close()
+	})
+	err := read()
+	timer.Stop()
+	c.waited += time.Since(began)
+	if why := c.broken(); why != nil {
+		return why
+	}
+	return err
+}
