@@ -41,6 +41,7 @@ type packets struct {
 	in     *bufio.Reader
 	head   []byte        // what of it is not handed on yet
 	left   uint32        // bytes of the body that are to come
+	ended  uint32        // the last stream that has ended, by the number of its call
 	waited time.Duration // for the packet, since it began
 
 	mu  sync.Mutex
@@ -72,7 +73,7 @@ func (c *packets) Read(p []byte) (n int, err error) {
 	if err := c.broken(); err != nil {
 		return 0, err
 	}
-	if len(c.head) == 0 && c.left == 0 {
+	for len(c.head) == 0 && c.left == 0 {
 		if _, err := c.in.Peek(1); err != nil {
 			return 0, err
 		}
@@ -99,8 +100,32 @@ func (c *packets) Read(p []byte) (n int, err error) {
 
 var errBrokenOff = fmt.Errorf("%w in the middle of an answer", errClosed)
 
-// begin reads the head of a packet, and holds it to what can be one.
+// begin reads the head of a packet. What comes of a stream after its end is passed
+// over: the library has nobody left to take it, and would wait for him for good.
 func (c *packets) begin() error {
+	if err := c.next(); err != nil {
+		return err
+	}
+	const stream, goesOn = 3, 2 // VIR_NET_STREAM, VIR_NET_CONTINUE
+	number := func(at int) uint32 { return binary.BigEndian.Uint32(c.head[at:]) }
+	kind, serial, status := number(16), number(20), number(24)
+	switch {
+	case kind != stream:
+	case serial != c.ended:
+		if status != goesOn || c.left == 0 {
+			c.ended = serial
+		}
+	default:
+		if _, err := c.in.Discard(int(c.left)); err != nil {
+			return c.fail(errBrokenOff)
+		}
+		c.head, c.left = nil, 0
+	}
+	return nil
+}
+
+// next reads a head, and holds it to what can be one.
+func (c *packets) next() error {
 	head := make([]byte, headBytes)
 	if _, err := io.ReadFull(c.in, head); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) {

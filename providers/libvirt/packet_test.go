@@ -40,6 +40,37 @@ func TestPacketsAreHandedOn(t *testing.T) {
 	}
 }
 
+// A server says several times that a stream has ended, and the library takes it once.
+func TestAStreamEndsOnce(t *testing.T) {
+	t.Parallel()
+	const reply, stream, fine, failed, goesOn = 1, 3, 0, 1, 2
+	var said, want []byte
+	for _, p := range []struct {
+		kind, serial, status uint32
+		body                 string
+		kept                 bool
+	}{
+		{reply, 5, fine, "", true},
+		{stream, 5, goesOn, "bytes", true},
+		{stream, 5, goesOn, "", true}, // the end
+		{stream, 5, goesOn, "", false},
+		{stream, 5, fine, "", false},
+		{reply, 6, fine, "", true},
+		{stream, 6, failed, "why", true}, // another end
+		{stream, 6, failed, "why", false},
+		{stream, 7, fine, "", true},
+	} {
+		x := packet(programRemote, 1, p.kind, p.serial, p.status, []byte(p.body))
+		said = append(said, x...)
+		if p.kept {
+			want = append(want, x...)
+		}
+	}
+	if got, err := io.ReadAll(newPackets(spoken{nil, iotest.OneByteReader(bytes.NewReader(said))}, time.Minute)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes of %d are handed on, not %d: %v", len(got), len(said), len(want), err)
+	}
+}
+
 func TestPacketsOfOthersAreNot(t *testing.T) {
 	t.Parallel()
 	good := packet(programRemote, 1, 1, 1, 0, []byte("body"))
@@ -99,6 +130,15 @@ func FuzzPackets(f *testing.F) {
 	f.Add(append(bytes.Clone(good), "HTTP/1.1 400 Bad Request"...))
 	f.Add(good[:len(good)-1])
 	f.Fuzz(func(t *testing.T, said []byte) {
+		said = bytes.Clone(said)
+		for at := 0; len(said)-at >= headBytes; { // streams have ends of their own
+			binary.BigEndian.PutUint32(said[at+16:], 1)
+			n := int(binary.BigEndian.Uint32(said[at:]))
+			if n < headBytes || n > len(said)-at {
+				break
+			}
+			at += n
+		}
 		got, err := io.ReadAll(newPackets(spoken{nil, iotest.HalfReader(bytes.NewReader(said))}, time.Minute))
 		if !bytes.HasPrefix(said, got) {
 			t.Fatal("other bytes are handed on than came")
