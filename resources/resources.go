@@ -18,6 +18,8 @@ func All() *schema.Types {
 	network, storage, values := schema.Subject("Network"), schema.Subject("Storage"), schema.Subject("Values")
 	return schema.NewTypes(
 		schema.Declare[AddressGroup]("address_group", network, from),
+		schema.Declare[Aggregate]("aggregate", compute, schema.Before("instance", "volume"), from),
+		schema.Declare[AvailabilityZone]("availability_zone", compute, schema.Before("instance", "volume"), from),
 		schema.Declare[AvailabilityZones]("availability_zones", cloud, schema.Data, from),
 		schema.Declare[Flavor]("flavor", compute, from),
 		schema.Declare[FloatingIP]("floating_ip", network, schema.After("subnet"), from),

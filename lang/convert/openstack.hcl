@@ -136,7 +136,10 @@ type "openstack_compute_floatingip_associate_v2" {
   drop   = { wait_until_associated = "cairn waits" }
 }
 
-type "openstack_compute_aggregate_v2" { later = "aggregate" }
+type "openstack_compute_aggregate_v2" {
+  to   = "aggregate"
+  same = "name zone hosts metadata"
+}
 
 type "openstack_compute_quotaset_v2" {
   to     = "quota"

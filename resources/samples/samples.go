@@ -9,7 +9,7 @@ type Sample struct {
 	With    string // resources that it needs, whole
 	Body    string
 	Update  string // changed in place; "": no attribute of the type can be
-	Replace string // changed so that it takes a new object
+	Replace string // changed so that it takes a new object; "": no attribute forces that
 	By      string // the attribute that forces it
 	Shrunk  string // changed in a way that is refused
 	Refused string // and how
@@ -102,6 +102,19 @@ var All = map[string]Sample{
 		Body:   `name = "x", addresses = ["198.51.100.0/24", "2001:db8:1::7"]`,
 		Update: `name = "x", addresses = ["198.51.100.0/25", "192.0.2.1"], description = "y"`,
 		With:   project, Replace: `name = "x", addresses = ["198.51.100.0/24"], project_id = cairn_project.p.id`, By: "project_id",
+	},
+	"aggregate": {
+		Body:   `name = "x", hosts = ["host1"], metadata = { ssd = "true" }`,
+		Update: `name = "y", hosts = ["host1", "host3"], metadata = { ssd = "true,fast" }, zone = "made"`,
+	},
+	"availability_zone": {
+		With: `resource "cairn_aggregate" "a" {
+  name  = "a"
+  hosts = ["host3"]
+}
+`,
+		Body: `name = "x", hosts = ["host1"]`, Update: `name = "x", hosts = [], aggregate_ids = [cairn_aggregate.a.id]`,
+		Replace: `name = "y", hosts = ["host1"]`, By: "name", Second: `name = "other", hosts = ["host2"]`,
 	},
 	"flavor": {
 		Body:    `name = "x", vcpus = 1, ram_mb = 256, disk_gb = 1`,

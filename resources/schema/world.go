@@ -147,6 +147,10 @@ type Demand struct {
 	Group      string
 	Policy     string // affinity, anti-affinity, soft-affinity, soft-anti-affinity
 	MaxPerHost int    // of an anti-affinity group; 0: one
+	// Except are hosts that are out of the question, and why; with Stays not the one
+	// where it is already.
+	Except map[string]string
+	Stays  bool
 	// Same and Different are the ids of objects to be with, or not with, on a host.
 	Same, Different []string
 }
