@@ -1,7 +1,6 @@
 package resources
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -822,15 +821,8 @@ func (i *Instance) plug(w schema.World, l schema.Ledger) error {
 		if id == "" {
 			id = schema.Ref[Port](l.ID(fmt.Sprintf("port[%d]", n)))
 		}
-		p := schema.Look(w, id)
-		if p == nil {
-			return gone(at, "port", string(id))
-		}
-		if err := l.Claim("instance of port", string(id)); err != nil {
-			var taken *schema.TakenError
-			if errors.As(err, &taken) {
-				return schema.Problem{Code: "CRN-IP-1", Attribute: at, Summary: "The port is plugged in already", Detail: fmt.Sprintf("%s has port %s. A port is the interface of one instance.", taken.Holder, p.Name)}
-			}
+		p, err := plugInto(w, l, at, id)
+		if err != nil {
 			return err
 		}
 		asked := *x

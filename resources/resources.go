@@ -29,6 +29,7 @@ func All() *schema.Types {
 		schema.Declare[Hosts]("hosts", cloud, schema.Data, from),
 		schema.Declare[Image]("image", compute, schema.HoldsData, from),
 		schema.Declare[Instance]("instance", compute, schema.HoldsData, schema.After("subnet"), from),
+		schema.Declare[InterfaceAttachment]("interface_attachment", compute, schema.GoesWith("instance_id"), schema.After("subnet"), from),
 		schema.Declare[Keypair]("keypair", compute, from),
 		schema.Declare[LBHealthMonitor]("lb_health_monitor", network, from),
 		schema.Declare[LBListener]("lb_listener", network, from),

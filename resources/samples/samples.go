@@ -167,6 +167,26 @@ resource "cairn_floating_ip" "g" {
 		Update:  `name = "x", flavor_id = cairn_flavor.g.id, image_id = cairn_image.i.id, networks = [{ network_id = cairn_network.n.id }], metadata = { a = "b" }`,
 		Replace: `name = "x", flavor_id = cairn_flavor.f.id, image_id = cairn_image.i.id, networks = [{ network_id = cairn_network.n.id }], user_data = "#!/bin/sh"`, By: "user_data",
 	},
+	"interface_attachment": {
+		With: machine + `
+resource "cairn_instance" "i" {
+  name      = "i"
+  flavor_id = cairn_flavor.f.id
+  image_id  = cairn_image.i.id
+}
+resource "cairn_port" "p" {
+  name       = "p"
+  network_id = cairn_network.n.id
+}
+resource "cairn_port" "q" {
+  name       = "q"
+  network_id = cairn_network.n.id
+}
+`,
+		Body:    `instance_id = cairn_instance.i.id, port_id = cairn_port.p.id`,
+		Replace: `instance_id = cairn_instance.i.id, port_id = cairn_port.q.id`, By: "port_id",
+		Second: `instance_id = cairn_instance.i.id, network_id = cairn_network.n.id, fixed_ip = "10.1.0.55"`,
+	},
 	"keypair": {
 		Body:    `name = "x", public_key = "` + key1 + `"`,
 		Replace: `name = "x", public_key = "` + key2 + `"`, By: "public_key",
