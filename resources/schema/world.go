@@ -107,6 +107,9 @@ type (
 	// Checks reports what is wrong with the object among all others, once
 	// everything is planned.
 	WorldChecker interface{ Checks(World) error }
+	// Warnings reports what has come to be wrong with an object that is there, by what
+	// became of others. It is asked whether the object itself changes or not.
+	Warner interface{ Warnings(World) error }
 	// Claims fills in the assigned attributes that are still empty, and takes from
 	// the ledger what the object must not share.
 	Claimer interface{ Claims(World, Ledger) error }
