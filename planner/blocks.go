@@ -23,6 +23,7 @@ type blockOrder struct {
 func orderBlocks(blocks []*lang.Block) (*blockOrder, hcl.Diagnostics) {
 	o := &blockOrder{all: blocks, group: make([]int, len(blocks))}
 	follow(blocks)
+	precede(blocks)
 	w := newWeb(len(blocks))
 	for _, b := range blocks {
 		for _, m := range b.Mentions {
@@ -189,6 +190,30 @@ func follow(blocks []*lang.Block) {
 						b.Mentions = append(b.Mentions, lang.Mention{Block: u, Attr: "id", Range: m.Range})
 					}
 				}
+			}
+		}
+	}
+}
+
+// precede adds mentions of the blocks whose types come before others: to each of
+// those that they do not hang on.
+func precede(blocks []*lang.Block) {
+	for _, first := range blocks {
+		if first.Kind != lang.KindResource || len(first.Type.Before) == 0 {
+			continue
+		}
+		met := map[*lang.Block]bool{first: true}
+		for todo := []*lang.Block{first}; len(todo) > 0; todo = todo[1:] {
+			for _, m := range todo[0].Mentions {
+				if !met[m.Block] {
+					met[m.Block] = true
+					todo = append(todo, m.Block)
+				}
+			}
+		}
+		for _, b := range blocks {
+			if b.Kind == lang.KindResource && !met[b] && slices.Contains(first.Type.Before, b.Type.Name) {
+				b.Mentions = append(b.Mentions, lang.Mention{Block: first, Attr: "id", Range: first.Range})
 			}
 		}
 	}

@@ -71,6 +71,7 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 	switch {
 	case opt.RefreshOnly:
 		w.adopt()
+		diags = append(diags, w.warned()...)
 	case opt.Destroy:
 		diags = append(diags, w.destroy()...)
 	default:
@@ -81,6 +82,9 @@ func pass(ctx context.Context, site *Site, conf *lang.Stack, opt Options, hosts 
 		}
 		if !diags.HasErrors() {
 			diags = append(diags, w.finish()...)
+		}
+		if !diags.HasErrors() {
+			diags = append(diags, w.warned()...)
 		}
 	}
 	if w.world.err != nil {

@@ -27,6 +27,8 @@ type site struct {
 	*testing.T
 	dir string
 	*planner.Site
+	model *embedded.Cloud
+	stack string
 }
 
 func newSite(t *testing.T) *site {
@@ -53,13 +55,13 @@ func newSite(t *testing.T) *site {
 	if err := os.WriteFile(filepath.Join(dir, "disk.raw"), []byte(strings.Repeat("disk", 300000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &site{t, dir, &planner.Site{Cloud: facts, Types: resources.All(), Store: store, Keys: seal.Lazy(filepath.Join(dir, ".cairn", "keyset.json")), Systems: systems}}
+	return &site{t, dir, &planner.Site{Cloud: facts, Types: resources.All(), Store: store, Keys: seal.Lazy(filepath.Join(dir, ".cairn", "keyset.json")), Systems: systems}, e, "test"}
 }
 
 func (s *site) plan(config string, opt planner.Options) (*planner.Plan, hcl.Diagnostics) {
 	s.Helper()
 	config = strings.ReplaceAll(config, "DISK", filepath.Join(s.dir, "disk.raw"))
-	if err := os.WriteFile(filepath.Join(s.dir, "main.stack.hcl"), []byte("stack \"test\" {}\n"+config), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.dir, "main.stack.hcl"), fmt.Appendf(nil, "stack %q {}\n%s", s.stack, config), 0o600); err != nil {
 		s.Fatal(err)
 	}
 	stack, diags := lang.Load(s.dir, lang.Options{Types: s.Types})
@@ -76,7 +78,7 @@ func (s *site) apply(config string, opt planner.Options) *planner.Plan {
 	if diags.HasErrors() {
 		s.Fatal(diags)
 	}
-	lease, err := s.Store.Lock(s.Context(), "test", state.Me("test"), 0)
+	lease, err := s.Store.Lock(s.Context(), s.stack, state.Me("test"), 0)
 	if err != nil {
 		s.Fatal(err)
 	}

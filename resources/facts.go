@@ -11,13 +11,14 @@ import (
 
 // AvailabilityZones are the zones of the cloud.
 type AvailabilityZones struct {
-	// Names of the zones, in the order of the cloud file.
+	// Names of the zones: those of the cloud file in its order, then those that stacks
+	// make.
 	Names []string `hcl:"names" plan:"computed"`
 }
 
 // Lookup reads the cloud's zones.
 func (z *AvailabilityZones) Lookup(w schema.World) error {
-	z.Names = w.Cloud().Zones()
+	z.Names = zoneNames(w)
 	return nil
 }
 

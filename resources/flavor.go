@@ -35,14 +35,17 @@ type Flavor struct {
 	IsPublic *bool `hcl:"is_public,optional" default:"true"`
 
 	// ExtraSpecs say more of the guest and its host, in Nova's words. A change
-	// counts for instances that are made, or resized, afterwards.
+	// counts for instances that are made, or resized, afterwards. With
+	// aggregate_instance_extra_specs:WORD only hosts come into question that are in an
+	// aggregate whose metadata has the word: with the value, or with one that
+	// compares as Nova's operators say, such as "s== a", ">= 8" or "<or> a <or> b".
 	ExtraSpecs map[string]string `hcl:"extra_specs,optional"`
 }
 
 // extraSpecs are the keys that are understood; one that ends in a dot or colon
 // stands for all that begin so.
 var extraSpecs = []string{
-	"aggregate_instance_extra_specs:", "hw:boot_menu", "hw:cpu_cores", "hw:cpu_policy", "hw:cpu_sockets", "hw:cpu_thread_policy", "hw:cpu_threads",
+	aggregateSpec, "hw:boot_menu", "hw:cpu_cores", "hw:cpu_policy", "hw:cpu_sockets", "hw:cpu_thread_policy", "hw:cpu_threads",
 	"hw:emulator_threads_policy", "hw:mem_encryption", "hw:mem_page_size", "hw:numa_cpus.", "hw:numa_mem.", "hw:numa_nodes", "hw:pci_numa_affinity_policy",
 	"hw:tpm_model", "hw:vif_multiqueue_enabled", "hw:watchdog_action", "hw_rng:allowed", "os:secure_boot", "pci_passthrough:alias",
 	"quota:cpu_period", "quota:cpu_quota", "quota:cpu_shares",
@@ -55,6 +58,9 @@ var extraSpecs = []string{
 func (f *Flavor) Check() error {
 	var all schema.Problems
 	for _, key := range slices.Sorted(maps.Keys(f.ExtraSpecs)) {
+		if strings.HasPrefix(key, aggregateSpec) {
+			all = append(all, schema.AsProblems(checkSpec(key, f.ExtraSpecs[key]))...)
+		}
 		if slices.ContainsFunc(extraSpecs, func(known string) bool {
 			return key == known || strings.HasSuffix(known, ":") && strings.HasPrefix(key, known) || strings.HasSuffix(known, ".") && strings.HasPrefix(key, known)
 		}) {

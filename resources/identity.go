@@ -3,6 +3,7 @@ package resources
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/cairncloud/cairn/resources/schema"
 )
@@ -189,8 +190,15 @@ func (o *object) claim(w schema.World, l schema.Ledger, typ, counter string) err
 func named(err error, typ, name string) error {
 	var taken *schema.TakenError
 	if errors.As(err, &taken) {
-		return schema.Problem{Code: "CRN-NAME", Attribute: "name", Summary: fmt.Sprintf("There is a %s named %q already", typ, name),
+		return schema.Problem{Code: "CRN-NAME", Attribute: "name", Summary: fmt.Sprintf("There is %s %s named %q already", article(typ), typ, name),
 			Detail: fmt.Sprintf("%s has that name. Choose another one, or leave it to cairn.", taken.Holder)}
 	}
 	return err
+}
+
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeio") {
+		return "an"
+	}
+	return "a"
 }

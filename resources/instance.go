@@ -1,8 +1,8 @@
 package resources
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -44,7 +44,8 @@ type Instance struct {
 	// KeyPair is the name of the key that is let in.
 	KeyPair string `hcl:"key_pair,optional" plan:"replace" hot:"key_name"`
 
-	// AvailabilityZone that it is in. That of its host, unless set.
+	// AvailabilityZone that it is in: of the cloud file, or one that an
+	// availability_zone or aggregate makes. The cloud file's of its host, unless set.
 	AvailabilityZone string `hcl:"availability_zone,optional" plan:"assigned,replace"`
 
 	// Host that it is on. Chosen among all that have room, unless set; setting it pins
@@ -483,10 +484,11 @@ func (x *InstanceNetwork) wants(w schema.World, port string, subnet schema.Ref[S
 	return all
 }
 
-// zone is the zone that the author, or the host that the author pins, says.
+// zone is the zone of the cloud file that the author, or the host that the author
+// pins, says.
 func (i *Instance) zone(w schema.World) string {
 	if i.AvailabilityZone != "" {
-		return i.AvailabilityZone
+		return around(w, i.AvailabilityZone)
 	}
 	for _, h := range w.Cloud().Hosts {
 		if h.Name == i.Host && i.Host != "" {
@@ -499,8 +501,9 @@ func (i *Instance) zone(w schema.World) string {
 // Demand is what the instance needs of a host.
 func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 	was := schema.Look(w, schema.Ref[Instance](i.ID))
-	d := schema.Demand{VCPUs: i.VCPUs, RAMMB: i.RAMMB, DiskGB: i.DiskGB, Zone: i.AvailabilityZone, Host: i.Host}
-	if f := schema.Look(w, i.FlavorID); f != nil {
+	d := schema.Demand{VCPUs: i.VCPUs, RAMMB: i.RAMMB, DiskGB: i.DiskGB, Zone: around(w, i.AvailabilityZone), Host: i.Host}
+	f := schema.Look(w, i.FlavorID)
+	if f != nil {
 		d.VCPUs, d.RAMMB, d.DiskGB = f.VCPUs, f.RAMMB, i.localDisk(w, f)
 	} else if was == nil || was.FlavorID != i.FlavorID {
 		return d, gone("flavor_id", "flavor", string(i.FlavorID))
@@ -508,14 +511,18 @@ func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 	if i.Host != "" && !slices.ContainsFunc(hostNames(w), func(n string) bool { return n == i.Host }) {
 		return schema.Demand{}, schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: fmt.Sprintf("There is no host %q", i.Host), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(hostNames(w), ", "))}
 	}
-	if i.AvailabilityZone != "" && !slices.Contains(w.Cloud().Zones(), i.AvailabilityZone) {
-		return schema.Demand{}, schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone", Summary: fmt.Sprintf("There is no zone %q", i.AvailabilityZone), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(w.Cloud().Zones(), ", "))}
+	stays := was != nil && was.Host == i.Host
+	if i.AvailabilityZone != "" && !(stays && was.AvailabilityZone == i.AvailabilityZone) {
+		if err := unzoned(w, i.AvailabilityZone); err != nil {
+			return schema.Demand{}, err
+		}
 	}
 	if err := i.stays(w, was); err != nil {
 		return d, err
 	}
-	if was != nil && was.Host == i.Host {
-		d.Host, d.Current = "", i.Host
+	d.Except = i.except(w, f)
+	if stays {
+		d.Host, d.Current, d.Stays = "", i.Host, was.FlavorID == i.FlavorID
 	}
 	if d.Zone == "" && d.Host == "" {
 		d.Zone = i.storageZone(w)
@@ -534,6 +541,36 @@ func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
 		}
 	}
 	return d, nil
+}
+
+// except are the hosts outside of the instance's zone, where that is made of hosts,
+// and those whose aggregates are not what the flavor asks for.
+func (i *Instance) except(w schema.World, f *Flavor) map[string]string {
+	all := map[string]string{}
+	if z := i.AvailabilityZone; z != "" && !inCloudFile(w, z) {
+		in := madeZones(w)[z]
+		for _, name := range hostNames(w) {
+			if !slices.Contains(in, name) {
+				all[name] = "it is not in zone " + z
+			}
+		}
+	}
+	if f == nil {
+		return all
+	}
+	for _, key := range slices.Sorted(maps.Keys(f.ExtraSpecs)) {
+		word, ok := strings.CutPrefix(key, aggregateSpec)
+		if !ok {
+			continue
+		}
+		asked := f.ExtraSpecs[key]
+		for _, name := range hostNames(w) {
+			if has := wordsOf(w, name)[word]; all[name] == "" && !slices.ContainsFunc(has, func(v string) bool { return suits(v, asked) }) {
+				all[name] = fmt.Sprintf("flavor %s asks for an aggregate with %s = %q, and it is in none", f.Name, word, asked)
+			}
+		}
+	}
+	return all
 }
 
 // stays reports an instance that shall go where its files are not, or be where nothing
@@ -666,7 +703,7 @@ func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
 		if i.AvailabilityZone == "" {
 			i.AvailabilityZone = h.Zone
 		}
-		if i.AvailabilityZone != h.Zone {
+		if was := schema.Look(w, schema.Ref[Instance](i.ID)); !inZone(w, &h, i.AvailabilityZone) && (was == nil || was.Host != i.Host || was.AvailabilityZone != i.AvailabilityZone) {
 			return schema.Problem{Code: "CRN-AZ-1", Attribute: "host", Summary: fmt.Sprintf("Host %s is not in zone %s", h.Name, i.AvailabilityZone), Detail: fmt.Sprintf("It is in zone %s. Leave one of host and availability_zone out.", h.Zone)}
 		}
 		if h.Away == "" { // else what it has may not be known
@@ -784,15 +821,8 @@ func (i *Instance) plug(w schema.World, l schema.Ledger) error {
 		if id == "" {
 			id = schema.Ref[Port](l.ID(fmt.Sprintf("port[%d]", n)))
 		}
-		p := schema.Look(w, id)
-		if p == nil {
-			return gone(at, "port", string(id))
-		}
-		if err := l.Claim("instance of port", string(id)); err != nil {
-			var taken *schema.TakenError
-			if errors.As(err, &taken) {
-				return schema.Problem{Code: "CRN-IP-1", Attribute: at, Summary: "The port is plugged in already", Detail: fmt.Sprintf("%s has port %s. A port is the interface of one instance.", taken.Holder, p.Name)}
-			}
+		p, err := plugInto(w, l, at, id)
+		if err != nil {
 			return err
 		}
 		asked := *x

@@ -18,6 +18,8 @@ func All() *schema.Types {
 	network, storage, values := schema.Subject("Network"), schema.Subject("Storage"), schema.Subject("Values")
 	return schema.NewTypes(
 		schema.Declare[AddressGroup]("address_group", network, from),
+		schema.Declare[Aggregate]("aggregate", compute, schema.Before("instance", "volume"), from),
+		schema.Declare[AvailabilityZone]("availability_zone", compute, schema.Before("instance", "volume"), from),
 		schema.Declare[AvailabilityZones]("availability_zones", cloud, schema.Data, from),
 		schema.Declare[Flavor]("flavor", compute, from),
 		schema.Declare[FloatingIP]("floating_ip", network, schema.After("subnet"), from),
@@ -27,6 +29,7 @@ func All() *schema.Types {
 		schema.Declare[Hosts]("hosts", cloud, schema.Data, from),
 		schema.Declare[Image]("image", compute, schema.HoldsData, from),
 		schema.Declare[Instance]("instance", compute, schema.HoldsData, schema.After("subnet"), from),
+		schema.Declare[InterfaceAttachment]("interface_attachment", compute, schema.GoesWith("instance_id"), schema.After("subnet"), from),
 		schema.Declare[Keypair]("keypair", compute, from),
 		schema.Declare[LBHealthMonitor]("lb_health_monitor", network, from),
 		schema.Declare[LBListener]("lb_listener", network, from),

@@ -1,6 +1,13 @@
 package resources
 
-import "github.com/cairncloud/cairn/resources/schema"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cairncloud/cairn/resources/schema"
+)
 
 // ServerGroup is a rule about which hosts a set of instances is on. Instances
 // join it with scheduler_hints.
@@ -61,4 +68,35 @@ func (g *ServerGroup) Claims(w schema.World, l schema.Ledger) error {
 	}
 	g.ID, g.Name, g.ProjectID = o.ID, o.Name, o.ProjectID
 	return nil
+}
+
+// Warnings reports members that are not where the policy has them: somebody has moved
+// them, or they were there before they joined.
+func (g *ServerGroup) Warnings(w schema.World) error {
+	on := map[string][]string{} // names of members by host
+	for i := range schema.Where[Instance](w, "scheduler_hints", g.ID) {
+		if i.SchedulerHints.Group == schema.Ref[ServerGroup](g.ID) && i.Host != "" {
+			on[i.Host] = append(on[i.Host], i.Name)
+		}
+	}
+	most := 1
+	if g.Rules != nil {
+		most = max(most, g.Rules.MaxServerPerHost)
+	}
+	var wrong []string
+	for _, host := range slices.Sorted(maps.Keys(on)) {
+		if g.Policy == Affinity && len(on) > 1 || g.Policy == AntiAffinity && len(on[host]) > most {
+			slices.Sort(on[host])
+			wrong = append(wrong, fmt.Sprintf("%s on host %s", strings.Join(on[host], " and "), host))
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	remedy := "Set host of all but one of them"
+	if g.Policy == Affinity {
+		remedy = "Set host of those that are to move"
+	}
+	return schema.Problem{Code: "CRN-PLACE-1", Attribute: "policy", Warning: true, Summary: fmt.Sprintf("Server group %s is not as its policy %s says", g.Name, g.Policy),
+		Detail: fmt.Sprintf("It has %s. Nothing moves back by itself. %s, and apply: they go there as they run.", strings.Join(wrong, ", and "), remedy)}
 }

@@ -85,7 +85,7 @@ func (v *Volume) Claims(w schema.World, l schema.Ledger) error {
 	if v.AvailabilityZone == "" && len(t.AvailabilityZones) > 0 {
 		v.AvailabilityZone = t.AvailabilityZones[0]
 	}
-	if !slices.Contains(t.AvailabilityZones, v.AvailabilityZone) {
+	if !slices.Contains(t.AvailabilityZones, around(w, v.AvailabilityZone)) {
 		return schema.Problem{Code: "CRN-AZ-1", Attribute: "availability_zone", Summary: fmt.Sprintf("Volumes of type %s are not in zone %q", t.Name, v.AvailabilityZone), Detail: fmt.Sprintf("They are in: %s.", strings.Join(t.AvailabilityZones, ", "))}
 	}
 	if v.Multiattach && !t.Multiattach {
@@ -187,7 +187,7 @@ func reaches(w schema.World, attribute, volumeType, zone string) error {
 	if err != nil {
 		return err
 	}
-	if zone != "" && !slices.Contains(t.AvailabilityZones, zone) {
+	if zone = around(w, zone); zone != "" && !slices.Contains(t.AvailabilityZones, zone) {
 		return schema.Problem{Code: "CRN-AZ-1", Attribute: attribute, Summary: fmt.Sprintf("Zone %s does not reach volumes of type %s", zone, t.Name), Detail: fmt.Sprintf("They are reached from: %s.", strings.Join(t.AvailabilityZones, ", "))}
 	}
 	return nil

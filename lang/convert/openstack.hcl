@@ -74,7 +74,10 @@ type "openstack_compute_instance_v2" {
   }
 }
 
-type "openstack_compute_interface_attach_v2" { later = "interface_attachment" }
+type "openstack_compute_interface_attach_v2" {
+  to   = "interface_attachment"
+  same = "instance_id port_id network_id fixed_ip"
+}
 
 type "openstack_compute_volume_attach_v2" {
   to   = "volume_attachment"
@@ -136,7 +139,10 @@ type "openstack_compute_floatingip_associate_v2" {
   drop   = { wait_until_associated = "cairn waits" }
 }
 
-type "openstack_compute_aggregate_v2" { later = "aggregate" }
+type "openstack_compute_aggregate_v2" {
+  to   = "aggregate"
+  same = "name zone hosts metadata"
+}
 
 type "openstack_compute_quotaset_v2" {
   to     = "quota"

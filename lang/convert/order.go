@@ -55,7 +55,7 @@ func (w *writer) order(all lists, gone map[*list]bool) {
 				}
 				done[b] = true
 				own := w.blocks[blockName{module: m.Path, kind: lang.KindResource, typ: strings.TrimPrefix(b.Labels[0], lang.TerraformPrefix), name: b.Labels[1]}]
-				if own == nil || own.Type == nil || len(own.Type.After) == 0 {
+				if own == nil || own.Type == nil {
 					continue
 				}
 				var names []string
@@ -71,14 +71,16 @@ func (w *writer) order(all lists, gone map[*list]bool) {
 	}
 }
 
-// before lists the blocks that come before one because they refer to the same.
+// before lists the blocks that come before one because they refer to the same, or
+// because their type does.
 func (w *writer) before(own *lang.Block, m *lang.Module, edges [][]int) []*lang.Block {
 	var all []*lang.Block
 	for _, b := range w.stack.Blocks {
-		if b.Module != m || b.Kind != lang.KindResource || b == own || b.Type == nil || !slices.Contains(own.Type.After, b.Type.Name) {
+		if b.Module != m || b.Kind != lang.KindResource || b == own || b.Type == nil {
 			continue
 		}
-		if common(own, b) && !reaches(edges, own.Index, b.Index) && !reaches(edges, b.Index, own.Index) {
+		first := slices.Contains(own.Type.After, b.Type.Name) && common(own, b) || slices.Contains(b.Type.Before, own.Type.Name)
+		if first && !reaches(edges, own.Index, b.Index) && !reaches(edges, b.Index, own.Index) {
 			all = append(all, b)
 		}
 	}

@@ -199,6 +199,8 @@ func (s *State) refuses(i int, w Want) string {
 		return "the author chose host " + d.Host
 	case d.Zone != "" && h.Zone != d.Zone:
 		return fmt.Sprintf("it is in zone %s, not %s", h.Zone, d.Zone)
+	case excepted(h, d):
+		return d.Except[h.Name]
 	}
 	if why := s.keepsCompany(i, w); why != "" {
 		return why
@@ -213,6 +215,10 @@ func (s *State) refuses(i int, w Want) string {
 		}
 	}
 	return ""
+}
+
+func excepted(h *host, d schema.Demand) bool {
+	return d.Except[h.Name] != "" && !(d.Stays && h.Name == d.Current)
 }
 
 // keepsCompany says what the objects that are on a host already, or elsewhere,
@@ -244,7 +250,7 @@ func (s *State) keepsCompany(i int, w Want) string {
 func (s *State) fits(i int, w Want) bool {
 	h, d := &s.hosts[i], w.Demand
 	return (h.Closed == "" || h.Name == d.Current) && (d.VCPUs <= 0 || d.VCPUs <= h.vcpus) && (d.RAMMB <= 0 || d.RAMMB <= h.ram) && (d.DiskGB <= 0 || d.DiskGB <= h.disk) &&
-		(d.Host == "" || h.Name == d.Host) && (d.Zone == "" || h.Zone == d.Zone) && s.keepsCompany(i, w) == ""
+		(d.Host == "" || h.Name == d.Host) && (d.Zone == "" || h.Zone == d.Zone) && !excepted(h, d) && s.keepsCompany(i, w) == ""
 }
 
 // best is the host that Choose answers with, or -1.

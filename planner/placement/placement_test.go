@@ -50,6 +50,14 @@ func TestChoose(t *testing.T) {
 		{"two a host", "max_server_per_host", map[string]string{"x": "h1", "y": "h2", "z": "h3"}, with(func(d *schema.Demand) { d.Group, d.Policy, d.MaxPerHost = "g", "anti-affinity", 2 }), "h1", ""},
 		{"soft anti-affinity", "where fewest are, even if all have one", map[string]string{"x": "h1", "y": "h1", "z": "h3", "u": "h2", "v": "h2"}, member("soft-anti-affinity"), "h3", ""},
 		{"soft affinity", "where most are", map[string]string{"x": "h1", "y": "h2", "z": "h2"}, member("soft-affinity"), "h2", ""},
+		{"except", "not where the demand says why not", nil, with(func(d *schema.Demand) { d.Except = map[string]string{"h1": "no ssd"} }), "h2", ""},
+		{"except all", "in the demand's own words", nil, with(func(d *schema.Demand) { d.Except = map[string]string{"h1": "no ssd", "h2": "no ssd", "h3": "no ssd"} }), "", "h2: no ssd"},
+		{"except but here", "what is there stays", nil, with(func(d *schema.Demand) {
+			d.Except, d.Stays, d.Current = map[string]string{"h2": "no ssd"}, true, "h2"
+		}), "h2", ""},
+		{"except here", "and goes when it is asked for anew", nil, with(func(d *schema.Demand) {
+			d.Except, d.Current = map[string]string{"h2": "no ssd"}, "h2"
+		}), "h1", ""},
 		{"same", "beside one of those named", map[string]string{"x": "h3"}, with(func(d *schema.Demand) { d.Same = []string{"x", "gone"} }), "h3", ""},
 		{"same as nobody", "who is nowhere has no host", nil, with(func(d *schema.Demand) { d.Same = []string{"x"} }), "", "h1: none of x is on it"},
 		{"different", "beside none of those named", map[string]string{"x": "h1", "y": "h2"}, with(func(d *schema.Demand) { d.Different = []string{"x", "y"} }), "h3", ""},

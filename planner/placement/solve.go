@@ -67,7 +67,7 @@ func Solve(s *State, wants []Want, budget int) (map[string]string, error) {
 			s.Remove(w.ID)
 		}
 	}
-	b := &search{State: s, order: order, budget: budget}
+	b := &search{State: s, order: order, budget: budget, excepted: s.excepted(order)}
 	if b.from(0) {
 		return s.answer(order), nil
 	}
@@ -214,7 +214,7 @@ func rank(d schema.Demand) int {
 
 func constraints(d schema.Demand) int {
 	n := len(d.Same) + len(d.Different)
-	if d.Zone != "" {
+	if d.Zone != "" || len(d.Except) > 0 {
 		n++
 	}
 	if d.Policy == affinity || d.Policy == antiAffinity {
@@ -228,6 +228,20 @@ type search struct {
 	*State
 	order         []Want
 	budget, tries int
+	excepted      map[int]string // which of the wants a host is out of the question for
+}
+
+// excepted tells apart hosts that some of the wants can't be on.
+func (s *State) excepted(order []Want) map[int]string {
+	all := map[int]string{}
+	for n, w := range order {
+		for name := range w.Demand.Except {
+			if i, ok := s.byName[name]; ok {
+				all[i] += fmt.Sprint(n, " ")
+			}
+		}
+	}
+	return all
 }
 
 func (b *search) from(n int) bool {
@@ -278,7 +292,7 @@ func (b *search) try(n, i int) bool {
 
 // alike is what two hosts have in common that are as good as each other.
 type alike struct {
-	zone                              string
+	zone, excepted                    string
 	vcpus, ram, disk, vcpusOf, ramsOf int
 }
 
@@ -289,7 +303,7 @@ func (b *search) note(tried map[alike]bool, i int) bool {
 	if h.vcpus != h.VCPUs || h.ram != h.RAMMB || h.disk != h.DiskGB { // who is there may matter
 		return true
 	}
-	k := alike{h.Zone, h.vcpus, h.ram, h.disk, h.VCPUs, h.RAMMB}
+	k := alike{h.Zone, b.excepted[i], h.vcpus, h.ram, h.disk, h.VCPUs, h.RAMMB}
 	if tried[k] {
 		return false
 	}

@@ -34,6 +34,7 @@ func (c *Cloud) storage() {
 	addDisks(c, &disks[resources.Snapshot]{table: table[resources.Snapshot]{check: checkSnapshot, inUse: dropSnapshot}, files: snapshotDisk})
 	addDisks(c, &disks[resources.Instance]{table: table[resources.Instance]{check: checkInstance, inUse: dropInstance, parts: attachmentsOf, live: instanceStatus}, files: localDisks})
 	add(c, table[resources.VolumeAttachment]{check: checkAttachment, inUse: detach})
+	add(c, table[resources.InterfaceAttachment]{check: checkPlugged, inUse: unplug})
 }
 
 // disks is a table whose objects have files. The files come first and the row

@@ -183,22 +183,50 @@ func plugIn(t *tx, i *resources.Instance) error {
 		return err
 	}
 	for _, n := range i.Networks {
-		if t.cloud.models(reflect.TypeFor[resources.Port]()) && schema.Look(t, schema.Ref[resources.Port](n.PortID)) == nil {
-			return refused("there is no port %q", n.PortID)
-		}
-		others, err := t.users("port", n.PortID)
-		if err != nil {
-			return err
-		}
-		if len(others) > 0 {
-			return refused("%s is plugged into port %s", strings.Join(others, ", "), n.PortID)
-		}
-		if err := t.use("port", n.PortID, by); err != nil {
+		if err := plugPort(t, n.PortID, by); err != nil {
 			return err
 		}
 		ports = append(ports, n.PortID)
 	}
+	for a := range schema.Where[resources.InterfaceAttachment](t, "instance_id", i.ID) {
+		if err := t.use("port", string(a.PortID), by); err != nil {
+			return err
+		}
+	}
 	return t.renderPorts(ports)
+}
+
+// plugPort plugs something into a port that nobody else uses.
+func plugPort(t *tx, port, by string) error {
+	if t.cloud.models(reflect.TypeFor[resources.Port]()) && schema.Look(t, schema.Ref[resources.Port](port)) == nil {
+		return refused("there is no port %q", port)
+	}
+	others, err := t.users("port", port)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return refused("%s is plugged into port %s", strings.Join(others, ", "), port)
+	}
+	return t.use("port", port, by)
+}
+
+// checkPlugged plugs the instance into one more port.
+func checkPlugged(t *tx, _ schema.World, had, want *resources.InterfaceAttachment) error {
+	if had != nil {
+		return nil
+	}
+	if err := plugPort(t, string(want.PortID), "instance "+string(want.InstanceID)); err != nil {
+		return err
+	}
+	return t.renderPorts([]string{string(want.PortID)})
+}
+
+func unplug(t *tx, a *resources.InterfaceAttachment) error {
+	if err := t.exec(`DELETE FROM uses WHERE type = 'port' AND id = ? AND by = ?`, string(a.PortID), "instance "+string(a.InstanceID)); err != nil {
+		return err
+	}
+	return t.renderPorts([]string{string(a.PortID)})
 }
 
 // usedBy lists the objects of a type that somebody uses.
@@ -284,6 +312,9 @@ func attachmentsOf(t *tx, i *resources.Instance) []any {
 	for a := range schema.Where[resources.VolumeAttachment](t, "instance_id", i.ID) {
 		all = append(all, a)
 	}
+	for a := range schema.Where[resources.InterfaceAttachment](t, "instance_id", i.ID) {
+		all = append(all, a)
+	}
 	return all
 }
 
@@ -302,6 +333,22 @@ func (c *Cloud) Power(ctx context.Context, instance string, to resources.PowerSt
 		}
 		moved := *i
 		moved.PowerState = to
+		return t.store(c.typeOf(reflect.TypeFor[resources.Instance]()), i.ID, &moved)
+	})
+}
+
+// Move takes a guest to another host as somebody would do there, and asks nobody.
+func (c *Cloud) Move(ctx context.Context, instance, host string) error {
+	return c.write(ctx, func(t *tx) error {
+		i := schema.Look(t, schema.Ref[resources.Instance](instance))
+		if i == nil {
+			return refused("there is no instance %s", instance)
+		}
+		moved := *i
+		moved.Host = host
+		if err := t.exec(`UPDATE room SET host = ? WHERE instance = ?`, host, instance); err != nil {
+			return err
+		}
 		return t.store(c.typeOf(reflect.TypeFor[resources.Instance]()), i.ID, &moved)
 	})
 }

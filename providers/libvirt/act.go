@@ -104,7 +104,7 @@ func call(f func(t task, c *golibvirt.Libvirt) error) func(*Driver, task) error 
 func toPower(to resources.PowerState) func(*Driver, task) error {
 	return func(d *Driver, t task) error {
 		t.i.PowerState = to
-		return d.become(t.ctx, t.m, t.i)
+		return d.become(t.ctx, t.w, t.m, t.i)
 	}
 }
 
@@ -118,7 +118,7 @@ func (d *Driver) reboot(t task) error {
 		return err
 	}
 	t.i.PowerState = resources.Active
-	return d.become(t.ctx, t.m, t.i)
+	return d.become(t.ctx, t.w, t.m, t.i)
 }
 
 // mostConsole bounds what is printed of a console, in bytes: the newest.

@@ -93,7 +93,7 @@ func (d *Driver) restart(t task, form *libvirtxml.Domain) error {
 		return err
 	}
 	t.i.PowerState = resources.Active
-	return d.become(t.ctx, m, t.i)
+	return d.become(t.ctx, t.w, m, t.i)
 }
 
 // remake makes the root disk anew.
@@ -119,7 +119,7 @@ func (d *Driver) remake(t task) error {
 			return err
 		}
 		t.i.PowerState = to
-		return d.become(t.ctx, t.m, t.i)
+		return d.become(t.ctx, t.w, t.m, t.i)
 	}
 	return errors.New("its root disk is no copy of an image on its host")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/cairncloud/cairn/resources"
 	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/diskimage"
+	"github.com/cairncloud/cairn/resources/world"
 )
 
 // facts are those of two real hosts, reached by these sockets.
@@ -92,6 +93,7 @@ func TestConformance(t *testing.T) {
 		Samples: samples(providertest.ComputeSamples(f, twin)),
 		Refusals: refusals(t, providertest.ComputeRefusals(f),
 			"a volume that is attached is deleted", "a volume gets smaller", "a volume is attached twice", "a volume is attached to nobody", "a volume that is not there is attached",
+			"a port is attached to nobody", "a port that is not there is attached",
 			"a volume of no image", "an image becomes another one", "an image of other bytes than planned", "an instance on a host without room", "an instance of no image", "a root disk gets smaller"),
 	})
 }
@@ -134,4 +136,60 @@ func refusals(t *testing.T, all []providertest.Refusal, reasons ...string) (some
 		t.Errorf("%d of %d refusals are in the suite", len(some), len(reasons))
 	}
 	return some
+}
+
+// A port is plugged into a guest that runs. It stays when the instance is changed,
+// ends or goes to another host, and is missed when somebody unplugs it.
+func TestInterfaceOfRunningGuest(t *testing.T) {
+	t.Parallel()
+	f, _ := farm(t)
+	all := onServers(t)
+	w := world.New(resources.All(), facts(), f.Image, f.Small, f.Large, f.Inside, f.Web, f.DB, f.One)
+	for _, x := range []struct {
+		typ    string
+		object any
+	}{{"image", f.Image}, {"instance", f.One}, {"interface_attachment", f.Plugged}} {
+		if _, err := all[x.typ].Create(t.Context(), w, x.object); err != nil {
+			t.Fatal(err)
+		}
+		w.Put(x.object)
+	}
+	there := func(when string, want error) {
+		t.Helper()
+		if _, err := all["interface_attachment"].Read(t.Context(), w, f.Plugged); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", when, err, want)
+		}
+	}
+	there("plugged in while it runs", nil)
+	become := func(change func(*resources.Instance)) {
+		t.Helper()
+		want := *f.One
+		change(&want)
+		if _, err := all["instance"].Update(t.Context(), w, f.One, &want); err != nil {
+			t.Fatal(err)
+		}
+		f.One = &want
+		w.Put(f.One)
+	}
+	become(func(i *resources.Instance) { i.Name = "renamed" })
+	there("the instance is changed", nil)
+	become(func(i *resources.Instance) { i.PowerState, i.ShutdownTimeout = resources.Shutoff, new(int) })
+	there("the guest is off", nil)
+	become(func(i *resources.Instance) { i.Host = "h2" })
+	there("it is on another host", nil)
+	become(func(i *resources.Instance) { i.PowerState = resources.Active })
+	there("it runs there", nil)
+	become(func(i *resources.Instance) { i.PowerState = resources.Shutoff })
+	if err := all["interface_attachment"].Delete(t.Context(), w, f.Plugged); err != nil {
+		t.Fatal(err)
+	}
+	there("it is unplugged", providers.ErrNotFound)
+	for _, x := range []struct {
+		typ    string
+		object any
+	}{{"instance", f.One}, {"image", f.Image}} {
+		if err := all[x.typ].Delete(t.Context(), w, x.object); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -23,7 +23,11 @@ func (d *Driver) Fits(ctx context.Context) (func(w schema.World, object any) err
 	return func(w schema.World, object any) error {
 		switch o := object.(type) {
 		case *resources.Instance:
-			return d.fits(ctx, l, o)
+			return d.fits(ctx, l, w, o)
+		case *resources.InterfaceAttachment:
+			if i := schema.Look(w, o.InstanceID); i != nil {
+				return d.bridged(w, i, "instance_id")
+			}
 		case *resources.Volume:
 			return plain(o)
 		}
@@ -31,7 +35,7 @@ func (d *Driver) Fits(ctx context.Context) (func(w schema.World, object any) err
 	}, nil
 }
 
-func (d *Driver) fits(ctx context.Context, l *look, i *resources.Instance) error {
+func (d *Driver) fits(ctx context.Context, l *look, w schema.World, i *resources.Instance) error {
 	for _, id := range l.names[i.Host+" "+i.InstanceName] {
 		if id != i.ID && i.InstanceName != "" {
 			return schema.Problem{Code: "CRN-NAME", Attribute: "instance_name", Summary: fmt.Sprintf("Host %s has another domain %s", i.Host, i.InstanceName),
@@ -42,8 +46,8 @@ func (d *Driver) fits(ctx context.Context, l *look, i *resources.Instance) error
 	if h == nil {
 		return nil
 	}
-	if h.Machine.Bridge == "" && len(portsOf(i)) > 0 {
-		return schema.Problem{Code: "CRN-VER", Attribute: "networks", Summary: fmt.Sprintf("Host %s has no bridge for network cards", i.Host), Detail: "Say bridge in its block of the cloud file, such as br-int."}
+	if err := d.bridged(w, i, "networks"); err != nil {
+		return err
 	}
 	if err := twins(i); err != nil {
 		return err
@@ -63,6 +67,14 @@ func twins(i *resources.Instance) error {
 		has[x.MAC] = true
 	}
 	return nil
+}
+
+// bridged reports ports of an instance whose host has nothing to plug them into.
+func (d *Driver) bridged(w schema.World, i *resources.Instance, attribute string) error {
+	if h := d.hosts[i.Host]; h == nil || h.Machine.Bridge != "" || len(cardsOf(i, w)) == 0 {
+		return nil
+	}
+	return schema.Problem{Code: "CRN-VER", Attribute: attribute, Summary: fmt.Sprintf("Host %s has no bridge for network cards", i.Host), Detail: "Say bridge in its block of the cloud file, such as br-int."}
 }
 
 // runs reports a machine type or a CPU model that a host can't give a guest. A host

@@ -62,7 +62,7 @@ func (d instances) create(ctx context.Context, w schema.World, want *resources.I
 	if err != nil {
 		return nil, err
 	}
-	return m, d.become(ctx, m, want)
+	return m, d.become(ctx, w, m, want)
 }
 
 // tell writes the disc that tells the guest who it is.

@@ -62,6 +62,7 @@ func Open(c *cloud.Cloud, folder string) *Driver {
 func (d *Driver) System() providers.System {
 	s := providers.System{Name: "libvirt", Handles: map[string]providers.Handle{}, Look: d.Look, Learn: d.Learn, Fits: d.Fits, Strays: d.Strays, Watch: d.Watch, Close: d.Close, Purge: d.Purge}
 	realise[resources.Instance](d, s.Handles, instances{d})
+	realise[resources.InterfaceAttachment](d, s.Handles, interfaces{d})
 	realise[resources.Image](d, s.Handles, images{d})
 	realise[resources.Volume](d, s.Handles, volumes{d})
 	realise[resources.VolumeAttachment](d, s.Handles, attachments{d})

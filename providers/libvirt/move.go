@@ -299,7 +299,7 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 	}
 	d.settle(kept, m.host, to)
 	d.settle(runs, m.host, to)
-	undo, err := d.follow(ctx, m.host, to, i)
+	undo, err := d.follow(ctx, w, m.host, to, i)
 	if err != nil {
 		return nil, err
 	}
@@ -315,8 +315,11 @@ func (d instances) live(ctx context.Context, w schema.World, m *machine, to *hos
 }
 
 // follow tells the network that the ports of an instance are moving, until undo.
-func (d *Driver) follow(ctx context.Context, from, to *host, i *resources.Instance) (undo func() error, err error) {
-	ports := portsOf(i)
+func (d *Driver) follow(ctx context.Context, w schema.World, from, to *host, i *resources.Instance) (undo func() error, err error) {
+	var ports []string
+	for _, n := range cardsOf(i, w) {
+		ports = append(ports, n.PortID)
+	}
 	if d.Network == nil || len(ports) == 0 {
 		return func() error { return nil }, nil
 	}

@@ -9,6 +9,7 @@ import (
 	golibvirt "github.com/digitalocean/go-libvirt"
 
 	"github.com/cairncloud/cairn/resources"
+	"github.com/cairncloud/cairn/resources/schema"
 )
 
 // power is what an instance is called to be whose domain is in a state.
@@ -56,11 +57,11 @@ func (m *machine) saved(ctx context.Context) (bool, error) {
 
 // become brings a guest to a power state. To ask for the one that it is in is no
 // error.
-func (d *Driver) become(ctx context.Context, m *machine, i *resources.Instance) error {
+func (d *Driver) become(ctx context.Context, w schema.World, m *machine, i *resources.Instance) error {
 	var err error
 	switch i.PowerState {
 	case resources.Active:
-		err = d.run(ctx, m, i)
+		err = d.run(ctx, w, m, i)
 	case resources.Paused:
 		if err = d.start(ctx, m); err == nil && power(m.state, false) == resources.Active {
 			err = m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainSuspend(m.dom) })
@@ -116,7 +117,7 @@ func unbridged(err error) error {
 }
 
 // run starts a guest, waits until its ports carry packets, and lets it go.
-func (d *Driver) run(ctx context.Context, m *machine, i *resources.Instance) error {
+func (d *Driver) run(ctx context.Context, w schema.World, m *machine, i *resources.Instance) error {
 	if err := d.start(ctx, m); err != nil {
 		return err
 	}
@@ -126,7 +127,7 @@ func (d *Driver) run(ctx context.Context, m *machine, i *resources.Instance) err
 	if m.state == golibvirt.DomainPmsuspended {
 		return m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainPmWakeup(m.dom, 0) })
 	}
-	if err := d.plugged(ctx, i); err != nil {
+	if err := d.plugged(ctx, w, m, i); err != nil {
 		return err
 	}
 	return m.faster(ctx, m.do(ctx, func(c *golibvirt.Libvirt) error { return c.DomainResume(m.dom) }), func() bool { return power(m.state, false) == resources.Active })
@@ -148,23 +149,26 @@ func (m *machine) faster(ctx context.Context, err error, so func() bool) error {
 	return err
 }
 
-// plugged waits until the ports of an instance carry packets.
-func (d *Driver) plugged(ctx context.Context, i *resources.Instance) error {
-	ports := portsOf(i)
-	if d.Network == nil || len(ports) == 0 {
+// plugged waits until the ports of a guest carry packets.
+func (d *Driver) plugged(ctx context.Context, w schema.World, m *machine, i *resources.Instance) error {
+	cards := cardsOf(i, w)
+	if d.Network == nil || len(cards) == 0 {
 		return nil
 	}
-	return d.Network.Up(ctx, ports)
-}
-
-// portsOf are the ports that an instance is plugged into.
-func portsOf(i *resources.Instance) (ports []string) {
-	for _, n := range i.Networks {
-		if !n.Outside() {
+	form, err := m.form(ctx, true)
+	if err != nil {
+		return err
+	}
+	var ports []string
+	for _, n := range cards { // what is attached may not be yet
+		if nicOf(form, n.MAC.String()) != nil {
 			ports = append(ports, n.PortID)
 		}
 	}
-	return ports
+	if len(ports) == 0 {
+		return nil
+	}
+	return d.Network.Up(ctx, ports)
 }
 
 // again is how long a guest that was told to end is told so once more: it may not

@@ -50,7 +50,7 @@ func (d instances) update(ctx context.Context, w schema.World, have, want *resou
 		return m, err
 	}
 	if want.PowerState == resources.Shutoff { // then its devices change while it is off, whether the guest knows how or not
-		if err := d.become(ctx, m, want); err != nil {
+		if err := d.become(ctx, w, m, want); err != nil {
 			return m, err
 		}
 	}
@@ -59,7 +59,7 @@ func (d instances) update(ctx context.Context, w schema.World, have, want *resou
 			return m, err
 		}
 	}
-	return m, d.become(ctx, m, want)
+	return m, d.become(ctx, w, m, want)
 }
 
 // redisk takes away disks that are not wanted any more, and makes, plugs in and
@@ -109,7 +109,7 @@ func (d instances) redisk(ctx context.Context, w schema.World, m *machine, have,
 // that are.
 func (d instances) recard(ctx context.Context, w schema.World, m *machine, have, want *resources.Instance) error {
 	keep := map[resources.MAC]bool{}
-	for _, n := range want.Networks {
+	for _, n := range append(cardsOf(want, w), want.Networks...) {
 		keep[n.MAC] = true
 	}
 	for _, n := range have.Networks {

@@ -15,6 +15,7 @@ type Farm struct {
 	Snapshot        *resources.Snapshot
 	One, Two        *resources.Instance
 	Attached, Again *resources.VolumeAttachment
+	Plugged         *resources.InterfaceAttachment
 }
 
 // NewFarm makes the objects as a plan would. The image is made from a file of so
@@ -33,6 +34,7 @@ func NewFarm(file string, format diskimage.Format, checksum string) *Farm {
 	f.One, f.Two = newInstance("one", "web"), newInstance("two", "app")
 	f.Attached = &resources.VolumeAttachment{ID: id("attached"), InstanceID: ref[resources.Instance]("one"), VolumeID: ref[resources.Volume]("data"), Device: "vdb"}
 	f.Again = &resources.VolumeAttachment{ID: id("again"), InstanceID: ref[resources.Instance]("two"), VolumeID: ref[resources.Volume]("data"), Device: "vdb"}
+	f.Plugged = &resources.InterfaceAttachment{ID: id("plugged"), InstanceID: ref[resources.Instance]("one"), PortID: ref[resources.Port]("port db"), FixedIP: ip("10.20.0.13"), MAC: mac("fa:16:3e:00:00:13")}
 	return f
 }
 
@@ -84,6 +86,7 @@ func ComputeSamples(f *Farm, twin string) []Sample {
 		})}},
 		{Type: "snapshot", With: []any{f.Data}, Object: f.Snapshot, Changes: []any{kept}},
 		{Type: "volume_attachment", With: f.base(f.One, f.Data), Object: f.Attached},
+		{Type: "interface_attachment", With: f.base(f.One), Object: f.Plugged},
 		{Type: "instance", With: f.base(f.Data, f.Shared, f.Two), Object: f.One, Changes: instanceChanges(f.One)},
 	}
 }
@@ -152,6 +155,11 @@ func ComputeRefusals(f *Farm) []Refusal {
 		{Reason: "a root disk gets smaller", Given: f.base(changed(f.One, enlarge)), Update: f.One, Says: "grow"},
 		{Reason: "an instance of no port", Given: without(f.base(), f.Web, f.WebAddress, f.Closed), Create: f.One, Says: "port"},
 		{Reason: "two instances in one port", Given: f.base(f.One), Create: changed(f.Two, func(i *resources.Instance) { i.Networks = f.One.Networks }), Says: "plugged"},
+		{Reason: "a port that is plugged in is attached", Given: f.base(f.One, f.Two), Create: changed(f.Plugged, func(a *resources.InterfaceAttachment) { a.PortID = ref[resources.Port]("port app") }), Says: "plugged"},
+		{Reason: "a port that is attached is an instance's own", Given: f.base(f.One, f.Plugged), Create: changed(f.Two, func(i *resources.Instance) { i.Networks = []resources.InstanceNetwork{plugged("db")} }), Says: "plugged"},
+		{Reason: "a port that is attached is deleted", Given: f.base(f.One, f.Plugged), Delete: f.DB, Says: "instance"},
+		{Reason: "a port is attached to nobody", Given: f.base(), Create: f.Plugged, Says: "instance_id"},
+		{Reason: "a port that is not there is attached", Given: without(f.base(f.One), f.DB), Create: f.Plugged, Says: "port"},
 		{Reason: "an instance with a disk that is attached elsewhere", Given: f.base(f.One, f.Data, f.Attached), Create: changed(f.Two, func(i *resources.Instance) {
 			i.BlockDevices = []resources.BlockDevice{{SourceType: resources.SourceVolume, DestinationType: resources.ToVolume, UUID: id("data"), VolumeID: id("data"), Device: "vdb"}}
 		}), Says: "attached"},

@@ -9,7 +9,7 @@ type Sample struct {
 	With    string // resources that it needs, whole
 	Body    string
 	Update  string // changed in place; "": no attribute of the type can be
-	Replace string // changed so that it takes a new object
+	Replace string // changed so that it takes a new object; "": no attribute forces that
 	By      string // the attribute that forces it
 	Shrunk  string // changed in a way that is refused
 	Refused string // and how
@@ -103,6 +103,19 @@ var All = map[string]Sample{
 		Update: `name = "x", addresses = ["198.51.100.0/25", "192.0.2.1"], description = "y"`,
 		With:   project, Replace: `name = "x", addresses = ["198.51.100.0/24"], project_id = cairn_project.p.id`, By: "project_id",
 	},
+	"aggregate": {
+		Body:   `name = "x", hosts = ["host1"], metadata = { ssd = "true" }`,
+		Update: `name = "y", hosts = ["host1", "host3"], metadata = { ssd = "true,fast" }, zone = "made"`,
+	},
+	"availability_zone": {
+		With: `resource "cairn_aggregate" "a" {
+  name  = "a"
+  hosts = ["host3"]
+}
+`,
+		Body: `name = "x", hosts = ["host1"]`, Update: `name = "x", hosts = [], aggregate_ids = [cairn_aggregate.a.id]`,
+		Replace: `name = "y", hosts = ["host1"]`, By: "name", Second: `name = "other", hosts = ["host2"]`,
+	},
 	"flavor": {
 		Body:    `name = "x", vcpus = 1, ram_mb = 256, disk_gb = 1`,
 		Update:  `name = "x", vcpus = 1, ram_mb = 256, disk_gb = 1, description = "small", extra_specs = { "hw:cpu_policy" = "shared" }`,
@@ -153,6 +166,26 @@ resource "cairn_floating_ip" "g" {
 			timeouts = { create = "1m" }`,
 		Update:  `name = "x", flavor_id = cairn_flavor.g.id, image_id = cairn_image.i.id, networks = [{ network_id = cairn_network.n.id }], metadata = { a = "b" }`,
 		Replace: `name = "x", flavor_id = cairn_flavor.f.id, image_id = cairn_image.i.id, networks = [{ network_id = cairn_network.n.id }], user_data = "#!/bin/sh"`, By: "user_data",
+	},
+	"interface_attachment": {
+		With: machine + `
+resource "cairn_instance" "i" {
+  name      = "i"
+  flavor_id = cairn_flavor.f.id
+  image_id  = cairn_image.i.id
+}
+resource "cairn_port" "p" {
+  name       = "p"
+  network_id = cairn_network.n.id
+}
+resource "cairn_port" "q" {
+  name       = "q"
+  network_id = cairn_network.n.id
+}
+`,
+		Body:    `instance_id = cairn_instance.i.id, port_id = cairn_port.p.id`,
+		Replace: `instance_id = cairn_instance.i.id, port_id = cairn_port.q.id`, By: "port_id",
+		Second: `instance_id = cairn_instance.i.id, network_id = cairn_network.n.id, fixed_ip = "10.1.0.55"`,
 	},
 	"keypair": {
 		Body:    `name = "x", public_key = "` + key1 + `"`,

@@ -35,6 +35,10 @@ func Subject(name string) Option { return func(t *Type) { t.Subject = name } }
 // the same objects.
 func After(types ...string) Option { return func(t *Type) { t.After = types } }
 
+// Before puts objects of the type before those of the named types, whether they
+// refer to each other or not, unless they hang on them.
+func Before(types ...string) Option { return func(t *Type) { t.Before = types } }
+
 // GoesWith names the attribute that refers to an object which takes those of the type
 // along: when both go, they go after it.
 func GoesWith(attribute string) Option { return func(t *Type) { t.GoesWith = attribute } }

@@ -432,6 +432,14 @@ func (t *Type) Texts(object any, attribute string) []string {
 			}
 		}
 		return texts
+	case v.Type().IsObjectType():
+		var texts []string
+		for _, e := range v.AsValueMap() {
+			if e.Type() == cty.String && !e.IsNull() {
+				texts = append(texts, e.AsString())
+			}
+		}
+		return texts
 	}
 	return nil
 }

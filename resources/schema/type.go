@@ -31,6 +31,8 @@ type Type struct {
 	// After names types: an object comes after those of them that refer to the same
 	// objects as it does. A port comes after the subnets of its network.
 	After []string
+	// Before are the types whose objects come after those of this one.
+	Before []string
 	// GoesWith is the attribute that refers to an object which takes those of the type
 	// along; "" for none.
 	GoesWith string

@@ -107,6 +107,9 @@ type (
 	// Checks reports what is wrong with the object among all others, once
 	// everything is planned.
 	WorldChecker interface{ Checks(World) error }
+	// Warnings reports what has come to be wrong with an object that is there, by what
+	// became of others. It is asked whether the object itself changes or not.
+	Warner interface{ Warnings(World) error }
 	// Claims fills in the assigned attributes that are still empty, and takes from
 	// the ledger what the object must not share.
 	Claimer interface{ Claims(World, Ledger) error }
@@ -147,6 +150,10 @@ type Demand struct {
 	Group      string
 	Policy     string // affinity, anti-affinity, soft-affinity, soft-anti-affinity
 	MaxPerHost int    // of an anti-affinity group; 0: one
+	// Except are hosts that are out of the question, and why; with Stays not the one
+	// where it is already.
+	Except map[string]string
+	Stays  bool
 	// Same and Different are the ids of objects to be with, or not with, on a host.
 	Same, Different []string
 }

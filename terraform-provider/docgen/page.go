@@ -116,6 +116,9 @@ func notes(t *schema.Type) []string {
 	for _, other := range t.After {
 		all = append(all, fmt.Sprintf("-> **Order** It comes after each %[1]s that refers to the same objects. `cairn` sees that by itself. Terraform does not: name the %[1]s in `depends_on`.", other))
 	}
+	for _, other := range t.Before {
+		all = append(all, fmt.Sprintf("-> **Order** It comes before each %[1]s. `cairn` sees that by itself. Terraform does not: name the %[2]s in `depends_on` of each %[1]s that hangs on it.", other, t.Name))
+	}
 	if t.Precious {
 		all = append(all, fmt.Sprintf("~> **Data** What the %s holds goes with it. `lifecycle { prevent_destroy = true }` keeps it.", t.Name))
 	}

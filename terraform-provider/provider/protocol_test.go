@@ -182,6 +182,9 @@ func (x *life) update() {
 
 func (x *life) replace() {
 	x.Helper()
+	if x.Replace == "" {
+		return
+	}
 	id := x.object.identity
 	p := x.becomes(x.Replace)
 	if !slices.Contains(p.replaces, x.By) {
