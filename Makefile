@@ -42,6 +42,7 @@ fuzz: ## what reads foreign text, 30 seconds each
 	$(GO) test -run '^$$' -fuzz FuzzOpenStack -fuzztime 30s -fuzzminimizetime 1x ./lang/convert
 	$(GO) test -run '^$$' -fuzz FuzzRead -fuzztime 30s -fuzzminimizetime 1x ./lang/tfstate
 	$(GO) test -run '^$$' -fuzz FuzzPackets -fuzztime 30s -fuzzminimizetime 1x ./providers/libvirt
+	$(GO) test -run '^$$' -fuzz FuzzPixmap -fuzztime 30s ./providers/libvirt
 
 docs: ## the manual of the Terraform provider, from declarations and examples
 	$(GO) run ./terraform-provider/docgen

@@ -58,7 +58,7 @@ var needs = []need{
 }
 
 // missing lists the packages whose programs are not found.
-func missing(find func(program string) bool) (pkgs []string) {
+func missing(needs []need, find func(program string) bool) (pkgs []string) {
 	for _, n := range needs {
 		if !find(n.program) && !slices.Contains(pkgs, n.pkg) {
 			pkgs = append(pkgs, n.pkg)
@@ -73,8 +73,8 @@ func onPath(program string) bool {
 }
 
 // install fetches what is missing from the distribution, and starts none of it.
-func install(ctx context.Context, progress io.Writer) (err error) {
-	pkgs := missing(onPath)
+func install(ctx context.Context, progress io.Writer, needs []need) (err error) {
+	pkgs := missing(needs, onPath)
 	if len(pkgs) == 0 {
 		return nil
 	}
@@ -98,7 +98,7 @@ func install(ctx context.Context, progress io.Writer) (err error) {
 			return err
 		}
 	}
-	if left := missing(onPath); len(left) > 0 {
+	if left := missing(needs, onPath); len(left) > 0 {
 		return fmt.Errorf("%s installed, and yet programs of %s are not on PATH: is /usr/sbin in it?", strings.Join(pkgs, " "), strings.Join(left, " "))
 	}
 	fmt.Fprintf(progress, "%6.1f s  installed\n", time.Since(start).Seconds())

@@ -160,10 +160,10 @@ func TestRowsWith(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	t.Parallel()
-	if got := missing(func(string) bool { return true }); got != nil {
+	if got := missing(needs, func(string) bool { return true }); got != nil {
 		t.Errorf("nothing is missing: %v", got)
 	}
-	got := missing(func(p string) bool { return !strings.HasPrefix(p, "ov") })
+	got := missing(needs, func(p string) bool { return !strings.HasPrefix(p, "ov") })
 	if want := []string{"openvswitch-switch", "ovn-central", "ovn-host"}; !slices.Equal(got, want) {
 		t.Errorf("missing %v, want %v, each once", got, want)
 	}

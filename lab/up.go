@@ -46,7 +46,7 @@ func (l *Lab) Up(ctx context.Context, o Options) error {
 		return err
 	}
 	defer unlock()
-	if err := install(ctx, o.Progress); err != nil {
+	if err := install(ctx, o.Progress, needs); err != nil {
 		return err
 	}
 	st, err := l.Status(ctx)

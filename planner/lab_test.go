@@ -150,8 +150,6 @@ func (r *room) Delete(_ context.Context, _ schema.World, have Thing) error {
 	return r.done("delete", have)
 }
 
-func (r *room) Untold() []string { return nil }
-
 func (r *room) Import(_ context.Context, id string) (Thing, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

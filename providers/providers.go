@@ -41,8 +41,11 @@ type Bulk[T any] interface {
 // An Importer finds an object that cairn did not make, by the id that a person knows.
 type Importer[T any] interface {
 	Import(ctx context.Context, id string) (T, error)
-	// Untold names the attributes that no such object tells: what the configuration says
-	// of them is taken to be so.
+}
+
+// A Reticent importer finds objects that do not tell all: it names the attributes of
+// which what the configuration says is taken to be so.
+type Reticent interface {
 	Untold() []string
 }
 
@@ -139,6 +142,7 @@ type Handle interface {
 	CanReadAll() bool
 	// Import answers errors.ErrUnsupported where the driver has none.
 	Import(ctx context.Context, id string) (any, error)
+	// Untold is empty where the driver is not Reticent.
 	Untold() []string
 	// Verbs are what Act does; none where the driver is no Actor.
 	Verbs() []Verb
@@ -187,7 +191,7 @@ func (h handle[T]) Import(ctx context.Context, id string) (any, error) {
 }
 
 func (h handle[T]) Untold() []string {
-	if i, ok := h.d.(Importer[T]); ok {
+	if i, ok := h.d.(Reticent); ok {
 		return i.Untold()
 	}
 	return nil

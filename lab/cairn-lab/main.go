@@ -112,6 +112,19 @@ func command() *cobra.Command {
 				return l.Heal(cmd.Context())
 			},
 		},
+		&cobra.Command{
+			Use: "image debian", Short: "Make a Debian image with cloud-init, and print where it is: some minutes, and 200 MB", Args: cobra.ExactArgs(1), ValidArgs: []string{"debian"},
+			RunE: func(cmd *cobra.Command, args []string) error {
+				if args[0] != "debian" {
+					return fmt.Errorf("there is no image %q to make: debian is the one", args[0])
+				}
+				path, err := lab.BuildDebian(cmd.Context(), cmd.ErrOrStderr())
+				if err == nil {
+					fmt.Fprintln(cmd.OutOrStdout(), path)
+				}
+				return err
+			},
+		},
 		tools(),
 	)
 	return root

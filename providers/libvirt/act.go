@@ -48,6 +48,7 @@ func deeds() []deed {
 		{providers.Verb{Name: "interrupt", Summary: "Send the guest a non-maskable interrupt, so that it dumps its kernel"}, call(func(t task, c *golibvirt.Libvirt) error { return c.DomainInjectNmi(t.m.dom, 0) })},
 		{providers.Verb{Name: "console", Summary: "Print what the guest has written on its serial console", Looks: true}, (*Driver).console},
 		{providers.Verb{Name: "display", Summary: "Print where the guest's screen is served", Looks: true}, (*Driver).display},
+		{providers.Verb{Name: "screenshot", Summary: "Write what is on the guest's screen into a PNG file", Words: []providers.Word{word("file", "the file to write")}, Looks: true}, (*Driver).screenshot},
 		{providers.Verb{Name: "rescue", Summary: "Start the guest from a fresh disk, with its own disks beside it", Words: []providers.Word{optional("image", "the id of the image to start from (default: the instance's own)")}}, (*Driver).rescue},
 		{providers.Verb{Name: "unrescue", Summary: "Start the guest from its own disk again"}, (*Driver).unrescue},
 		{providers.Verb{Name: "rebuild", Summary: "Make the root disk anew from the image: what was on it is lost"}, (*Driver).remake},
