@@ -18,7 +18,7 @@ import (
 var debianNeeds = []need{{"mmdebstrap", "mmdebstrap"}, {"mke2fs", "e2fsprogs"}, {"sfdisk", "fdisk"}}
 
 // debianPackages are what Debian's image has besides a system that boots.
-const debianPackages = "linux-image-cloud-amd64,systemd-sysv,systemd-resolved,udev,dbus,cloud-init,cloud-guest-utils,netplan.io,qemu-guest-agent,openssh-server,ca-certificates,iproute2,sudo"
+const debianPackages = "linux-image-cloud-amd64,systemd-sysv,systemd-resolved,udev,dbus,cloud-init,cloud-guest-utils,fdisk,e2fsprogs,netplan.io,qemu-guest-agent,openssh-server,ca-certificates,iproute2,sudo"
 
 // DebianImage is where the image is that BuildDebian makes. It outlives labs.
 func DebianImage() (string, error) {

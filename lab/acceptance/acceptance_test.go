@@ -136,9 +136,23 @@ func (h *harness) run(t *testing.T, files []string, alone bool) {
 		Cmds:                cmds,
 		Setup:               setup,
 		Deadline:            deadline,
+		Condition:           condition,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+// condition is what a story may ask of the machine.
+func condition(word string) (bool, error) {
+	if word != "debian" {
+		return false, fmt.Errorf("no condition %q", word)
+	}
+	path, err := lab.DebianImage()
+	if err != nil {
+		return false, err
+	}
+	_, err = os.Stat(path)
+	return err == nil, nil
 }
 
 // A runner is testing.T for testscript. It decides what runs at a time.
@@ -177,6 +191,11 @@ func setup(env *testscript.Env) error {
 		"NO_COLOR":     "1",
 		"STORY":        name,
 	}
+	debian, err := lab.DebianImage()
+	if err != nil {
+		return err
+	}
+	vars["DEBIAN"] = debian
 	for k, v := range s.slotVars() {
 		vars[k] = v
 		// A stack that declares the variable is told, too.

@@ -130,7 +130,7 @@ func startServer(listens string) (_ *server, err error) {
 	}
 	// The shell is the first process of its namespace, and buries what guests leave.
 	sh.WriteString(" && { " + daemon + " & wait; }")
-	conf := "auth_unix_rw = \"none\"\nauth_unix_ro = \"none\"\nmax_clients = 500\nhost_uuid = \"c0ffee00-0000-4000-8000-" + fmt.Sprintf("%012x", len(servers.all)+1) + "\"\n" + listens
+	conf := "unix_sock_group = \"root\"\nunix_sock_rw_perms = \"0700\"\nauth_unix_rw = \"none\"\nauth_unix_ro = \"none\"\nmax_clients = 500\nhost_uuid = \"c0ffee00-0000-4000-8000-" + fmt.Sprintf("%012x", len(servers.all)+1) + "\"\n" + listens
 	qemu := "user = \"root\"\ngroup = \"root\"\ndynamic_ownership = 0\nremember_owner = 0\nsecurity_driver = \"none\"\ncgroup_controllers = [ ]\nnamespaces = [ ]\nstdio_handler = \"file\"\nseccomp_sandbox = 0\n"
 	if err := errors.Join(os.WriteFile(filepath.Join(s.dir, "etc", "libvirtd.conf"), []byte(conf), 0o600), os.WriteFile(filepath.Join(s.dir, "etc", "qemu.conf"), []byte(qemu), 0o600)); err != nil {
 		return nil, err
