@@ -195,6 +195,10 @@ func (h *host) take(ctx context.Context) (l *link, fresh bool, err error) {
 }
 
 func (h *host) give(l *link) {
+	if l.conn.drained.Load() {
+		_ = l.conn.Close()
+		return
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.idle = append(h.idle, l)

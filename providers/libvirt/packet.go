@@ -2,12 +2,14 @@ package libvirt
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -38,11 +40,18 @@ type packets struct {
 	within time.Duration
 
 	// Of whoever reads.
-	in     *bufio.Reader
-	head   []byte        // what of it is not handed on yet
-	left   uint32        // bytes of the body that are to come
-	ended  uint32        // the last stream that has ended, by the number of its call
-	waited time.Duration // for the packet, since it began
+	in   *bufio.Reader
+	head []byte // what of it is not handed on yet
+	left uint32 // bytes of the body that are to come
+	// Of streams, by the numbers of their calls: the last that was replied to, the last
+	// that has ended, and whole packets that came before the reply to theirs.
+	replied, ended, early uint32
+	held, due             bytes.Buffer  // due: their reply was handed on
+	waited                time.Duration // for the packet, since it began
+
+	// drained: a stream from the server was taken here. The library does not tell the
+	// server that it is done, which may then go on with it.
+	drained atomic.Bool
 
 	mu  sync.Mutex
 	why error
@@ -74,6 +83,9 @@ func (c *packets) Read(p []byte) (n int, err error) {
 		return 0, err
 	}
 	for len(c.head) == 0 && c.left == 0 {
+		if c.due.Len() > 0 {
+			return c.due.Read(p)
+		}
 		if _, err := c.in.Peek(1); err != nil {
 			return 0, err
 		}
@@ -100,27 +112,49 @@ func (c *packets) Read(p []byte) (n int, err error) {
 
 var errBrokenOff = fmt.Errorf("%w in the middle of an answer", errClosed)
 
-// begin reads the head of a packet. What comes of a stream after its end is passed
-// over: the library has nobody left to take it, and would wait for him for good.
+// begin reads the head of a packet. What libvirtd sends of a stream before its reply to
+// the call comes after it here: the library takes what comes first for the reply, and
+// the reply for the end. What comes of a stream after its end is passed over: the
+// library has nobody left to take it, and would wait for him for good.
 func (c *packets) begin() error {
 	if err := c.next(); err != nil {
 		return err
 	}
-	const stream, goesOn = 3, 2 // VIR_NET_STREAM, VIR_NET_CONTINUE
+	const reply, stream, goesOn = 1, 3, 2 // VIR_NET_REPLY, VIR_NET_STREAM, VIR_NET_CONTINUE
 	number := func(at int) uint32 { return binary.BigEndian.Uint32(c.head[at:]) }
 	kind, serial, status := number(16), number(20), number(24)
 	switch {
-	case kind != stream:
-	case serial != c.ended:
-		if status != goesOn || c.left == 0 {
-			c.ended = serial
+	case kind == reply:
+		c.replied = serial
+		if c.early == serial {
+			_, _ = c.held.WriteTo(&c.due) // a Buffer takes everything
 		}
-	default:
+		c.held.Reset()
+		return nil
+	case kind != stream:
+		return nil
+	case serial == c.ended:
 		if _, err := c.in.Discard(int(c.left)); err != nil {
 			return c.fail(errBrokenOff)
 		}
 		c.head, c.left = nil, 0
+		return nil
+	case status != goesOn || c.left == 0:
+		c.ended = serial
+		c.drained.Store(c.drained.Load() || status == goesOn)
 	}
+	if serial == c.replied {
+		return nil
+	}
+	c.early = serial
+	if c.held.Len()+int(c.left) > mostPacket {
+		return c.fail(fmt.Errorf("it sends more than %d MiB before it has replied: something is wrong with its libvirtd", mostPacket>>20))
+	}
+	_, _ = c.held.Write(c.head)
+	if _, err := io.CopyN(&c.held, c.in, int64(c.left)); err != nil {
+		return c.fail(errBrokenOff)
+	}
+	c.head, c.left = nil, 0
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -40,6 +41,24 @@ func TestPacketsAreHandedOn(t *testing.T) {
 	}
 }
 
+// What a server sends of a stream before its reply comes after it, and nothing is lost.
+func TestAReplyComesFirst(t *testing.T) {
+	t.Parallel()
+	const reply, event, stream, fine, goesOn = 1, 2, 3, 0, 2
+	one := func(kind, serial, status uint32, body string) []byte {
+		return packet(programRemote, 1, kind, serial, status, []byte(body))
+	}
+	said := slices.Concat(one(stream, 5, goesOn, "first"), one(event, 0, fine, "an event"), one(stream, 5, goesOn, "second"), one(reply, 5, fine, "replied"),
+		one(stream, 5, goesOn, "third"), one(stream, 5, goesOn, ""), one(stream, 5, goesOn, ""),
+		one(stream, 6, goesOn, "all"), one(stream, 6, goesOn, ""), one(stream, 6, fine, ""), one(reply, 6, fine, ""), one(reply, 7, fine, ""))
+	want := slices.Concat(one(event, 0, fine, "an event"), one(reply, 5, fine, "replied"), one(stream, 5, goesOn, "first"), one(stream, 5, goesOn, "second"),
+		one(stream, 5, goesOn, "third"), one(stream, 5, goesOn, ""),
+		one(reply, 6, fine, ""), one(stream, 6, goesOn, "all"), one(stream, 6, goesOn, ""), one(reply, 7, fine, ""))
+	if got, err := io.ReadAll(newPackets(spoken{nil, iotest.OneByteReader(bytes.NewReader(said))}, time.Minute)); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes of %d are handed on, not %d: %v", len(got), len(said), len(want), err)
+	}
+}
+
 // A server says several times that a stream has ended, and the library takes it once.
 func TestAStreamEndsOnce(t *testing.T) {
 	t.Parallel()
@@ -58,6 +77,7 @@ func TestAStreamEndsOnce(t *testing.T) {
 		{reply, 6, fine, "", true},
 		{stream, 6, failed, "why", true}, // another end
 		{stream, 6, failed, "why", false},
+		{reply, 7, fine, "", true},
 		{stream, 7, fine, "", true},
 	} {
 		x := packet(programRemote, 1, p.kind, p.serial, p.status, []byte(p.body))

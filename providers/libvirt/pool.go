@@ -214,35 +214,29 @@ func (h *host) put(ctx context.Context, p cloud.Pool, name string, b []byte) err
 	return h.fill(ctx, p, name, bytes.NewReader(b), int64(len(b)))
 }
 
-// read answers with the bytes of a volume, at most so many.
+// read answers with the bytes of a volume as it is now, at most so many: the last. It
+// says how many it wants, since a file that grows while it is read has no end.
 func (h *host) read(ctx context.Context, p cloud.Pool, name string, most int) ([]byte, error) {
 	pool, err := h.pool(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	b := &bounded{most: most}
+	var b capped
 	err = h.do(ctx, func(c *golibvirt.Libvirt) error {
+		b = capped{most: most} // it may be tried again
 		v, err := c.StorageVolLookupByName(pool, name)
 		if err != nil {
 			return err
 		}
-		b.Reset() // it may be tried again
-		return c.StorageVolDownload(v, b, 0, 0, 0)
+		const physical = 1 // VIR_STORAGE_VOL_GET_PHYSICAL
+		_, _, size, err := c.StorageVolGetInfoFlags(v, physical)
+		if err != nil || size == 0 {
+			return err
+		}
+		length := min(size, uint64(most))
+		return c.StorageVolDownload(v, &b, size-length, length, 0)
 	})
 	return b.Bytes(), err
-}
-
-// bounded keeps the last bytes that are written into it, about so many.
-type bounded struct {
-	bytes.Buffer
-	most int
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if over := b.Len() + len(p) - 2*b.most; over > 0 && b.Len() > b.most {
-		b.Next(b.Len() - b.most)
-	}
-	return b.Buffer.Write(p)
 }
 
 // drop deletes volumes of a pool. What is gone already is no error.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // A file is read whole, again and again, also while somebody writes to it.
@@ -16,7 +17,7 @@ func TestDownloadsEnd(t *testing.T) {
 	d := Open(c, t.TempDir())
 	t.Cleanup(func() { _ = d.Close() })
 	h := d.hosts["h1"]
-	log := bytes.Repeat([]byte("what a guest says\n"), 50_000)
+	log := bytes.Repeat([]byte("what a guest says\n"), 30)
 	if err := h.put(t.Context(), h.Pools[0], "console.log", log); err != nil {
 		t.Fatal(err)
 	}
@@ -34,15 +35,16 @@ func TestDownloadsEnd(t *testing.T) {
 				return
 			default:
 				_, _ = fmt.Fprintf(f, "line %d\n", n)
+				time.Sleep(time.Duration(n%7) * 200 * time.Microsecond)
 			}
 		}
 	}()
-	for n := range 100 {
+	for n := range 400 {
 		got, err := h.read(t.Context(), h.Pools[0], "console.log", 1<<30)
 		if err != nil || !bytes.HasPrefix(got, log) {
 			t.Fatalf("read %d: %d bytes, %v", n, len(got), err)
 		}
-		if n == 50 {
+		if n == 300 {
 			close(stop)
 			<-ended
 		}
