@@ -25,6 +25,8 @@ resource "cairn_subnet" "s" {
   name       = "s"
   network_id = cairn_network.n.id
   cidr       = "10.1.0.0/24"
+  # What cairn chooses is none of those that samples ask for.
+  allocation_pools = [{ start = "10.1.0.128", end = "10.1.0.250" }]
 }
 `
 
@@ -39,6 +41,8 @@ resource "cairn_subnet" "out" {
   name       = "out"
   network_id = cairn_network.out.id
   cidr       = "203.0.113.0/24"
+
+  allocation_pools = [{ start = "203.0.113.128", end = "203.0.113.250" }]
 }
 resource "cairn_router" "r" {
   name                = "r"
