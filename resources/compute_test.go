@@ -102,6 +102,8 @@ resource "network" "net" {}
 resource "subnet" "v4" {
   network_id = network.net.id
   cidr       = "10.0.0.0/24"
+
+  allocation_pools = [{ start = "10.0.0.128", end = "10.0.0.250" }] # where none is asked for
 }
 resource "flavor" "small" {
   name    = "small"
