@@ -2,11 +2,8 @@ package resources
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/cairncloud/cairn/resources/cloud"
 	"github.com/cairncloud/cairn/resources/diskimage"
@@ -109,104 +106,6 @@ type Instance struct {
 
 	// Status is ACTIVE, SHUTOFF, PAUSED, SUSPENDED or ERROR.
 	Status string `hcl:"status" plan:"live"`
-}
-
-// BlockDevice is a disk of an instance.
-type BlockDevice struct {
-	// SourceType is what it begins as: image, snapshot or blank for a volume that the
-	// instance brings along, volume for one that is there, file for what is on the host
-	// already and stays its own.
-	SourceType SourceType `hcl:"source_type"`
-	// UUID of the image, snapshot or volume.
-	UUID string `hcl:"uuid,optional"`
-	// Path on the host, of a file or a block device, with source_type file.
-	Path string `hcl:"path,optional" check:"pattern=/.+"`
-	// DiskFormat of the file: raw or qcow2.
-	DiskFormat diskimage.Format `hcl:"disk_format,optional"`
-	// DestinationType is volume, or local for a disk on the host.
-	DestinationType DestinationType `hcl:"destination_type,optional" default:"volume"`
-	// BootIndex is 0 for the disk that the guest boots from.
-	BootIndex *int `hcl:"boot_index,optional"`
-	// VolumeSize in GiB. As large as what it is made from, unless set.
-	VolumeSize int `hcl:"volume_size,optional" check:"min=1"`
-	// VolumeType of the volume that the instance brings along.
-	VolumeType string `hcl:"volume_type,optional"`
-	// DeleteOnTermination deletes what the instance brought along with it, and has to:
-	// a volume that outlives its instance is a resource of its own.
-	DeleteOnTermination *bool `hcl:"delete_on_termination,optional"`
-	// VolumeID is the volume.
-	VolumeID string `hcl:"volume_id" plan:"assigned"`
-	// Device is the disk's name in the guest, such as vda.
-	Device string `hcl:"device" plan:"assigned"`
-}
-
-// SourceType is what a disk begins as.
-type SourceType string
-
-// The sources.
-const (
-	SourceBlank    SourceType = "blank"
-	SourceImage    SourceType = "image"
-	SourceVolume   SourceType = "volume"
-	SourceSnapshot SourceType = "snapshot"
-	SourceFile     SourceType = "file"
-)
-
-// Values lists the sources.
-func (SourceType) Values() []string {
-	return []string{string(SourceBlank), string(SourceImage), string(SourceVolume), string(SourceSnapshot), string(SourceFile)}
-}
-
-// DestinationType is where a disk lives.
-type DestinationType string
-
-// The places.
-const (
-	ToVolume DestinationType = "volume"
-	ToLocal  DestinationType = "local"
-)
-
-// Values lists the places.
-func (DestinationType) Values() []string { return []string{string(ToVolume), string(ToLocal)} }
-
-// InstanceNetwork is a network interface: of a port that is there, of one that the
-// instance brings along, or one that is plugged into something of the host's own.
-type InstanceNetwork struct {
-	// Port is the port that is plugged in.
-	Port schema.Ref[Port] `hcl:"port,optional"`
-	// NetworkID is the network that a port is made on.
-	NetworkID schema.Ref[Network] `hcl:"network_id,optional" hot:"network"`
-	// Subnet is the subnet that a port is made on.
-	Subnet schema.Ref[Subnet] `hcl:"subnet,optional"`
-	// Bridge is one of the host's own that it is plugged into, outside of the cloud's
-	// networks.
-	Bridge string `hcl:"bridge,optional"`
-	// HostNetwork is a network of the host's libvirt that it is plugged into, such as
-	// default.
-	HostNetwork string `hcl:"host_network,optional"`
-	// FixedIPv4 is its IPv4 address. A free one, unless set.
-	FixedIPv4 netip.Addr `hcl:"fixed_ip_v4,optional" plan:"assigned" hot:"fixed_ip"`
-	// FixedIPv6 is its IPv6 address. A free one, unless set.
-	FixedIPv6 netip.Addr `hcl:"fixed_ip_v6,optional" plan:"assigned"`
-	// PortID is the port.
-	PortID string `hcl:"port_id" plan:"assigned"`
-	// MAC is the port's address. Only an interface on a bridge or host_network takes one
-	// from its author; there a free one, unless set.
-	MAC MAC `hcl:"mac,optional" plan:"assigned"`
-}
-
-// Outside reports whether the interface is plugged into something of the host's own.
-func (x *InstanceNetwork) Outside() bool { return x.Bridge != "" || x.HostNetwork != "" }
-
-// SchedulerHints say which other instances one should be with. They count when it
-// is placed.
-type SchedulerHints struct {
-	// Group whose policy holds for the instance.
-	Group schema.Ref[ServerGroup] `hcl:"group,optional"`
-	// SameHost are instances to be with on a host.
-	SameHost []string `hcl:"same_host,optional"`
-	// DifferentHost are instances not to be with on a host.
-	DifferentHost []string `hcl:"different_host,optional"`
 }
 
 // PowerState is whether a guest runs.
@@ -371,29 +270,6 @@ func (i *Instance) Check() error {
 	return all.Err()
 }
 
-// brings reports whether the instance brings the volume along.
-func (d *BlockDevice) brings() bool {
-	return d.SourceType != SourceVolume && d.DestinationType != ToLocal
-}
-
-// Replaces reports other disks: they can be added and taken away at the end, and
-// grow, and nothing else.
-func (i *Instance) Replaces(prior any) []string {
-	was := prior.(*Instance).BlockDevices
-	for n := range min(len(was), len(i.BlockDevices)) {
-		a, b := &was[n], &i.BlockDevices[n]
-		if a.SourceType != b.SourceType || a.UUID != b.UUID || a.DestinationType != b.DestinationType || a.VolumeType != b.VolumeType || a.Path != b.Path || a.boots() != b.boots() {
-			return []string{"block_devices"}
-		}
-	}
-	for _, rest := range [][]BlockDevice{was[min(len(was), len(i.BlockDevices)):], i.BlockDevices[min(len(was), len(i.BlockDevices)):]} {
-		if slices.ContainsFunc(rest, func(d BlockDevice) bool { return d.boots() }) {
-			return []string{"block_devices"}
-		}
-	}
-	return nil
-}
-
 // MemoryBlock is what memory is plugged in by, in MiB.
 const MemoryBlock = 128
 
@@ -414,8 +290,6 @@ func (i *Instance) Stops(w schema.World, prior any, changed []string) []string {
 		return name == "flavor_id" && live
 	})
 }
-
-func (d *BlockDevice) boots() bool { return d.BootIndex != nil && *d.BootIndex == 0 }
 
 // Owned lists the ports and volumes that the instance brings along.
 func (i *Instance) Owned(w schema.World, l schema.Ledger) ([]schema.Owned, error) {
@@ -462,203 +336,6 @@ func (i *Instance) Owned(w schema.World, l schema.Ledger) ([]schema.Owned, error
 	return all, nil
 }
 
-// wants are the addresses that an author asks for on an interface: what its port
-// has already was chosen for it, and is not asked for again.
-func (x *InstanceNetwork) wants(w schema.World, port string, subnet schema.Ref[Subnet]) []FixedIP {
-	var has []FixedIP
-	if p := schema.Look(w, schema.Ref[Port](port)); p != nil {
-		has = p.FixedIPs
-	}
-	var all []FixedIP
-	fresh := false
-	for _, a := range []netip.Addr{x.FixedIPv4, x.FixedIPv6} {
-		if !a.IsValid() {
-			continue
-		}
-		all = append(all, FixedIP{SubnetID: subnet, IPAddress: a})
-		fresh = fresh || !slices.ContainsFunc(has, func(f FixedIP) bool { return f.IPAddress == a })
-	}
-	if !fresh {
-		return nil
-	}
-	return all
-}
-
-// zone is the zone of the cloud file that the author, or the host that the author
-// pins, says.
-func (i *Instance) zone(w schema.World) string {
-	if i.AvailabilityZone != "" {
-		return around(w, i.AvailabilityZone)
-	}
-	for _, h := range w.Cloud().Hosts {
-		if h.Name == i.Host && i.Host != "" {
-			return h.Zone
-		}
-	}
-	return ""
-}
-
-// Demand is what the instance needs of a host.
-func (i *Instance) Demand(w schema.World) (schema.Demand, error) {
-	was := schema.Look(w, schema.Ref[Instance](i.ID))
-	d := schema.Demand{VCPUs: i.VCPUs, RAMMB: i.RAMMB, DiskGB: i.DiskGB, Zone: around(w, i.AvailabilityZone), Host: i.Host}
-	f := schema.Look(w, i.FlavorID)
-	if f != nil {
-		d.VCPUs, d.RAMMB, d.DiskGB = f.VCPUs, f.RAMMB, i.localDisk(w, f)
-	} else if was == nil || was.FlavorID != i.FlavorID {
-		return d, gone("flavor_id", "flavor", string(i.FlavorID))
-	}
-	if i.Host != "" && !slices.ContainsFunc(hostNames(w), func(n string) bool { return n == i.Host }) {
-		return schema.Demand{}, schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: fmt.Sprintf("There is no host %q", i.Host), Detail: fmt.Sprintf("The cloud has: %s.", strings.Join(hostNames(w), ", "))}
-	}
-	stays := was != nil && was.Host == i.Host
-	if i.AvailabilityZone != "" && !(stays && was.AvailabilityZone == i.AvailabilityZone) {
-		if err := unzoned(w, i.AvailabilityZone); err != nil {
-			return schema.Demand{}, err
-		}
-	}
-	if err := i.stays(w, was); err != nil {
-		return d, err
-	}
-	d.Except = i.except(w, f)
-	if stays {
-		d.Host, d.Current, d.Stays = "", i.Host, was.FlavorID == i.FlavorID
-	}
-	if d.Zone == "" && d.Host == "" {
-		d.Zone = i.storageZone(w)
-	}
-	if h := i.SchedulerHints; h != nil {
-		d.Same, d.Different = h.SameHost, h.DifferentHost
-		if h.Group != "" {
-			g := schema.Look(w, h.Group)
-			if g == nil {
-				return d, gone("scheduler_hints", "server_group", string(h.Group))
-			}
-			d.Group, d.Policy = g.ID, string(g.Policy)
-			if g.Rules != nil {
-				d.MaxPerHost = g.Rules.MaxServerPerHost
-			}
-		}
-	}
-	return d, nil
-}
-
-// except are the hosts outside of the instance's zone, where that is made of hosts,
-// and those whose aggregates are not what the flavor asks for.
-func (i *Instance) except(w schema.World, f *Flavor) map[string]string {
-	all := map[string]string{}
-	if z := i.AvailabilityZone; z != "" && !inCloudFile(w, z) {
-		in := madeZones(w)[z]
-		for _, name := range hostNames(w) {
-			if !slices.Contains(in, name) {
-				all[name] = "it is not in zone " + z
-			}
-		}
-	}
-	if f == nil {
-		return all
-	}
-	for _, key := range slices.Sorted(maps.Keys(f.ExtraSpecs)) {
-		word, ok := strings.CutPrefix(key, aggregateSpec)
-		if !ok {
-			continue
-		}
-		asked := f.ExtraSpecs[key]
-		for _, name := range hostNames(w) {
-			if has := wordsOf(w, name)[word]; all[name] == "" && !slices.ContainsFunc(has, func(v string) bool { return suits(v, asked) }) {
-				all[name] = fmt.Sprintf("flavor %s asks for an aggregate with %s = %q, and it is in none", f.Name, word, asked)
-			}
-		}
-	}
-	return all
-}
-
-// stays reports an instance that shall go where its files are not, or be where nothing
-// is.
-func (i *Instance) stays(w schema.World, was *Instance) error {
-	h := w.Cloud().Host(i.Host)
-	for _, d := range i.BlockDevices {
-		if d.SourceType != SourceFile {
-			continue
-		}
-		if was != nil && was.Host != i.Host && was.Host != "" {
-			return schema.Problem{Code: "CRN-PLACE-1", Attribute: "host", Summary: "The instance's disk is a file of its host", Detail: fmt.Sprintf("%s is on host %s, and goes nowhere. Leave host = %q, or give the instance disks that are the cloud's.", d.Path, was.Host, was.Host)}
-		}
-		if h != nil && !h.Real() {
-			return schema.Problem{Code: "CRN-VER", Attribute: "block_devices", Summary: fmt.Sprintf("Host %s is only modelled, and has no file %s", h.Name, d.Path), Detail: "Files of hosts are for clouds with real hosts."}
-		}
-	}
-	for n := range i.Networks {
-		if i.Networks[n].Outside() && h != nil && !h.Real() {
-			return schema.Problem{Code: "CRN-VER", Attribute: fmt.Sprintf("networks[%d]", n), Summary: fmt.Sprintf("Host %s is only modelled, and has no bridges of its own", h.Name), Detail: "Name a network, a subnet or a port."}
-		}
-	}
-	return nil
-}
-
-func hostNames(w schema.World) []string {
-	var all []string
-	for _, h := range w.Cloud().Hosts {
-		all = append(all, h.Name)
-	}
-	return all
-}
-
-// localDisk is how much of the host's own storage the instance needs, in GiB.
-func (i *Instance) localDisk(w schema.World, f *Flavor) int {
-	n := 0
-	if i.ImageID != "" {
-		n = f.DiskGB
-		if image := schema.Look(w, i.ImageID); n == 0 && image != nil {
-			n = image.LeastDiskGB()
-		}
-	}
-	return n + i.blankGB()
-}
-
-// blankGB is how large the local disks besides the root are.
-func (i *Instance) blankGB() int {
-	n := 0
-	for _, d := range i.BlockDevices {
-		if d.DestinationType == ToLocal {
-			n += d.VolumeSize
-		}
-	}
-	return n
-}
-
-// storageZone is the zone that the instance must be in for its volumes, where
-// one of them is in reach of a single zone.
-func (i *Instance) storageZone(w schema.World) string {
-	for _, d := range i.BlockDevices {
-		typ := d.VolumeType
-		switch {
-		case d.DestinationType == ToLocal:
-			continue
-		case d.SourceType == SourceVolume:
-			v := schema.Look(w, schema.Ref[Volume](d.UUID))
-			if v == nil {
-				continue
-			}
-			typ = v.VolumeType
-		}
-		if t, err := typeOfVolume(w, typ); err == nil && len(t.AvailabilityZones) == 1 {
-			return t.AvailabilityZones[0]
-		}
-	}
-	return ""
-}
-
-// Place puts the instance on a host.
-func (i *Instance) Place(host string) { i.Host = host }
-
-// The counters of what a host has.
-const (
-	HostVCPUs = "vcpus on host"
-	HostRAM   = "ram_mb on host"
-	HostDisk  = "disk_gb on host"
-)
-
 // Claims takes room on the host, names and addresses, and counts the instance.
 func (i *Instance) Claims(w schema.World, l schema.Ledger) error {
 	if err := i.claim(w, l, "instance", "instances"); err != nil {
@@ -689,43 +366,6 @@ func (i *Instance) Claims(w schema.World, l schema.Ledger) error {
 	return i.plug(w, l)
 }
 
-// room takes the flavor's share of the host and of the project's quota.
-func (i *Instance) room(w schema.World, l schema.Ledger, f *Flavor) error {
-	project := string(i.ProjectID)
-	disk := i.localDisk(w, f)
-	i.VCPUs, i.RAMMB, i.DiskGB = f.VCPUs, f.RAMMB, disk
-	shares := []share{{"cores", project, f.VCPUs}, {"ram_mb", project, f.RAMMB}}
-	c := w.Cloud()
-	for _, h := range c.Hosts {
-		if h.Name != i.Host {
-			continue
-		}
-		if i.AvailabilityZone == "" {
-			i.AvailabilityZone = h.Zone
-		}
-		if was := schema.Look(w, schema.Ref[Instance](i.ID)); !inZone(w, &h, i.AvailabilityZone) && (was == nil || was.Host != i.Host || was.AvailabilityZone != i.AvailabilityZone) {
-			return schema.Problem{Code: "CRN-AZ-1", Attribute: "host", Summary: fmt.Sprintf("Host %s is not in zone %s", h.Name, i.AvailabilityZone), Detail: fmt.Sprintf("It is in zone %s. Leave one of host and availability_zone out.", h.Zone)}
-		}
-		if h.Away == "" { // else what it has may not be known
-			l.Limit(HostVCPUs, h.Name, int64(float64(h.VCPUs)*c.CPURatio))
-			l.Limit(HostRAM, h.Name, int64(float64(h.RAMMB)*c.RAMRatio))
-			l.Limit(HostDisk, h.Name, int64(float64(h.DiskGB)*c.DiskRatio))
-		}
-		shares = append(shares, share{HostVCPUs, h.Name, f.VCPUs}, share{HostRAM, h.Name, f.RAMMB}, share{HostDisk, h.Name, disk})
-	}
-	for _, s := range shares {
-		if err := l.Share(s.space, s.key, int64(s.amount)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-type share struct {
-	space, key string
-	amount     int
-}
-
 // fits reports a flavor or disk that the image has no room in.
 func (i *Instance) fits(w schema.World, f *Flavor) error {
 	wrong := func(attribute, summary, detail string) error {
@@ -753,100 +393,6 @@ func (i *Instance) fits(w schema.World, f *Flavor) error {
 		return wrong("flavor_id", "The image needs more memory", fmt.Sprintf("Image %s asks for %d MiB, and flavor %s has %d.", image.Name, image.MinRAMMB, f.Name, f.RAMMB))
 	case i.ImageID != "" && f.DiskGB > 0 && image.LeastDiskGB() > f.DiskGB:
 		return wrong("flavor_id", "The image needs a larger disk", fmt.Sprintf("Image %s needs %d GiB, and flavor %s has %d. Choose a flavor with a larger disk_gb, or an image of a smaller disk.", image.Name, image.LeastDiskGB(), f.Name, f.DiskGB))
-	}
-	return nil
-}
-
-// disks names the disks, and takes the volumes that are there.
-func (i *Instance) disks(w schema.World, l schema.Ledger) error {
-	if i.ImageID != "" {
-		root := RootDevice
-		if err := device(l, i.ID, &root); err != nil {
-			return err
-		}
-	}
-	order := make([]int, 0, len(i.BlockDevices))
-	for n := range i.BlockDevices { // what boots comes first
-		if i.BlockDevices[n].boots() {
-			order = slices.Insert(order, 0, n)
-		} else {
-			order = append(order, n)
-		}
-	}
-	for _, n := range order {
-		d, at := &i.BlockDevices[n], fmt.Sprintf("block_devices[%d]", n)
-		d.VolumeID = ""
-		switch {
-		case d.brings():
-			d.VolumeID = l.ID(fmt.Sprintf("volume[%d]", n))
-			if v := schema.Look(w, schema.Ref[Volume](d.VolumeID)); v != nil {
-				if err := v.attach(w, l, at, i.ID, i.AvailabilityZone); err != nil {
-					return err
-				}
-			}
-		case d.SourceType == SourceVolume:
-			v := schema.Look(w, schema.Ref[Volume](d.UUID))
-			if v == nil {
-				return gone(at, "volume", d.UUID)
-			}
-			d.VolumeID = v.ID
-			if err := v.attach(w, l, at, i.ID, i.AvailabilityZone); err != nil {
-				return err
-			}
-		}
-		if err := device(l, i.ID, &d.Device); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// RootDevice is the name of a guest's first disk.
-const RootDevice = "vda"
-
-// plug takes the ports, and copies what they say.
-func (i *Instance) plug(w schema.World, l schema.Ledger) error {
-	i.AccessIPv4, i.AccessIPv6 = netip.Addr{}, netip.Addr{}
-	for n := range i.Networks {
-		x, at := &i.Networks[n], "networks["+strconv.Itoa(n)+"]"
-		if x.Outside() {
-			mac, err := chooseMACIn(w, l, fmt.Sprintf("MAC on host %s at %s", i.Host, x.Bridge+x.HostNetwork), at, x.MAC)
-			if err != nil {
-				return err
-			}
-			x.MAC = mac
-			continue
-		}
-		id := x.Port
-		if id == "" {
-			id = schema.Ref[Port](l.ID(fmt.Sprintf("port[%d]", n)))
-		}
-		p, err := plugInto(w, l, at, id)
-		if err != nil {
-			return err
-		}
-		asked := *x
-		x.PortID, x.MAC, x.FixedIPv4, x.FixedIPv6 = string(id), p.MACAddress, netip.Addr{}, netip.Addr{}
-		for _, f := range p.FixedIPs {
-			switch a := f.IPAddress; {
-			case a.Is4() && (!x.FixedIPv4.IsValid() || a == asked.FixedIPv4):
-				x.FixedIPv4 = a
-			case a.Is6() && (!x.FixedIPv6.IsValid() || a == asked.FixedIPv6):
-				x.FixedIPv6 = a
-			}
-		}
-		if asked.PortID == "" && asked.MAC.IsValid() && asked.MAC != p.MACAddress {
-			return schema.Problem{Code: "CRN-IP-1", Attribute: at, Summary: "The port has another MAC", Detail: fmt.Sprintf("Port %s brings its own. Set mac_address there.", p.Name)}
-		}
-		if x.Port != "" && asked.PortID == "" && (asked.FixedIPv4.IsValid() && asked.FixedIPv4 != x.FixedIPv4 || asked.FixedIPv6.IsValid() && asked.FixedIPv6 != x.FixedIPv6) {
-			return schema.Problem{Code: "CRN-CIDR-2", Attribute: at, Summary: "The port has other addresses", Detail: fmt.Sprintf("Port %s brings its own. Set fixed_ips there.", p.Name)}
-		}
-		if !i.AccessIPv4.IsValid() {
-			i.AccessIPv4 = x.FixedIPv4
-		}
-		if !i.AccessIPv6.IsValid() {
-			i.AccessIPv6 = x.FixedIPv6
-		}
 	}
 	return nil
 }

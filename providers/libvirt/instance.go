@@ -108,7 +108,8 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 	have.PowerState, have.Status = power(s.state, saved), status(s.state, saved)
 	have.VCPUs, have.RAMMB = s.vcpus, s.ramMB
 	var lacks []providers.Difference
-	for n, x := range disksOf(&have, w) {
+	disks := disksOf(&have, w)
+	for n, x := range disks {
 		if path, ok := s.disks[x.Target]; !ok || path != x.Path() {
 			attribute := "block_devices"
 			if n == 0 && have.ImageID != "" {
@@ -124,8 +125,10 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 			}
 		}
 	}
-	others := l.elsewhere(&have, w, s.host)
-	d.behind.Store(have.ID, others)
+	others := l.elsewhere(&have, disks, s.host)
+	if len(others) > 0 {
+		d.behind.Store(have.ID, others)
+	}
 	for _, other := range others {
 		lacks = append(lacks, providers.Difference{Attribute: "host", Thing: "host " + other, Says: "it still has something of the instance, from a move that was broken off"})
 	}
@@ -136,7 +139,7 @@ func (d instances) told(l *look, w schema.World, have resources.Instance) (resou
 }
 
 // elsewhere lists the hosts besides its own that have something of an instance.
-func (l *look) elsewhere(i *resources.Instance, w schema.World, on string) (hosts []string) {
+func (l *look) elsewhere(i *resources.Instance, disks []domain.Disk, on string) (hosts []string) {
 	add := func(host string) {
 		if host != on && !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
@@ -146,7 +149,7 @@ func (l *look) elsewhere(i *resources.Instance, w schema.World, on string) (host
 		add(s.host)
 	}
 	files := local(i)
-	for _, x := range disksOf(i, w) {
+	for _, x := range disks {
 		if x.Volume != nil {
 			files = append(files, x.File)
 		}
